@@ -1,0 +1,143 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Installs what is missing, on Debian and Ubuntu by apt-get, on Fedora by dnf; with nothing missing it does nothing.
+#   scripts/install-deps.sh SET...
+# build: to build vrrp-xdp   demo: build and the lab   keepalived: as the demo's peer   test: all that `make check` uses
+set -eu
+
+fail()
+{
+	echo "install-deps.sh: $*" >&2
+	exit 1
+}
+
+# libc6-dev and its like are only recommended by the compiler, and recommendations are not installed.
+debian_packages()
+{
+	case $1 in
+	build) echo make gcc libc6-dev linux-libc-dev clang llvm "$(debian_bpftool)" pkg-config libbpf-dev libxdp-dev \
+		libelf-dev zlib1g-dev libmnl-dev libjansson-dev ;;
+	demo) echo "$(debian_packages build)" python3 iproute2 ;;
+	keepalived) echo keepalived ;;
+	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-scapy \
+		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" ;;
+	esac
+}
+
+# shellcheck source=/dev/null
+# Ubuntu before 25.04 has bpftool only among the tools of its kernels.
+debian_bpftool()
+{
+	case $(. /etc/os-release && echo "$ID ${VERSION_ID:-}") in
+	"ubuntu 22."* | "ubuntu 23."* | "ubuntu 24."*) echo linux-tools-generic ;;
+	*) echo bpftool ;;
+	esac
+}
+
+# shellcheck source=/dev/null
+# The sanitizers of clang, which Ubuntu 22.04 ships inside clang's own packages.
+debian_clang_rt()
+{
+	case $(. /etc/os-release && echo "$ID ${VERSION_ID:-}") in
+	"ubuntu 22."*) ;;
+	*) echo libclang-rt-dev ;;
+	esac
+}
+
+fedora_packages()
+{
+	case $1 in
+	build) echo make gcc glibc-devel kernel-headers clang llvm bpftool pkgconf-pkg-config libbpf-devel libxdp-devel \
+		elfutils-libelf-devel zlib-devel libmnl-devel jansson-devel ;;
+	demo) echo "$(fedora_packages build)" python3 iproute util-linux ;;
+	keepalived) echo keepalived ;;
+	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-scapy \
+		wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan ;;
+	esac
+}
+
+debian_has()
+{
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# zlib-devel and others are names that other packages provide.
+fedora_has()
+{
+	rpm -q --whatprovides "$1" >/dev/null 2>&1
+}
+
+# Debian starts a daemon it installs, if that has a configuration: a keepalived that takes over somebody's address is
+# the last thing wanted. So it is neither started now nor at the next boot; one that was there before is left alone.
+debian_keepalived_stays_off()
+{
+	debian_has keepalived && return
+	[ -e /usr/sbin/policy-rc.d ] && return
+	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	trap 'exit 1' INT TERM HUP
+	cat >/usr/sbin/policy-rc.d <<-'EOF'
+		#!/bin/sh
+		case "$*" in *keepalived*) exit 101 ;; esac
+	EOF
+	chmod 755 /usr/sbin/policy-rc.d
+}
+
+debian_keepalived_disable()
+{
+	if command -v systemctl >/dev/null; then
+		systemctl --quiet disable keepalived.service >/dev/null 2>&1
+	else
+		update-rc.d keepalived disable >/dev/null
+	fi
+}
+
+debian_install()
+{
+	fresh_keepalived=
+	case " $* " in
+	*" keepalived "*)
+		fresh_keepalived=yes
+		debian_keepalived_stays_off
+		;;
+	esac
+	export DEBIAN_FRONTEND=noninteractive
+	# Lists that do not know a package are missing; lists that are merely old show when a download fails.
+	apt-cache show "$@" >/dev/null 2>&1 || apt-get -qq update
+	apt_get_install "$@" || { apt-get -qq update && apt_get_install "$@"; } ||
+		fail "apt-get could not install the packages; its messages are above"
+	[ -z "$fresh_keepalived" ] || debian_keepalived_disable || true
+}
+
+apt_get_install()
+{
+	apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" >/dev/null
+}
+
+fedora_install()
+{
+	dnf -q -y --setopt=install_weak_deps=False install "$@" ||
+		fail "dnf could not install the packages; its messages are above"
+}
+
+[ $# -gt 0 ] || fail "which set: build, demo, keepalived or test?"
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+	os=debian
+elif command -v dnf >/dev/null; then
+	os=fedora
+else
+	fail "this knows apt-get and dnf only; the packages needed are listed in it"
+fi
+
+missing=
+for set in "$@"; do
+	packages=$("${os}_packages" "$set")
+	[ -n "$packages" ] || fail "no set called $set; there are build, demo, keepalived and test"
+	for package in $packages; do
+		"${os}_has" "$package" || missing="$missing $package"
+	done
+done
+[ -n "$missing" ] || exit 0
+[ "$(id -u)" = 0 ] || fail "run it as root, to install:$missing"
+echo "Installing:$missing"
+# shellcheck disable=SC2086 # a list of words
+"${os}_install" $missing
