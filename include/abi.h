@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract between bpf/ and user/: map names, keys, values, counters, events. Both sides include this one file; a
+ * change of any layout here raises VX_ABI_VERSION.
+ *
+ *   map        kind                     written by  what
+ *   vr_index   hash vx_vr_key           user        advert -> slot of its virtual router; VRID 0: the interface's own entry
+ *   addr4      hash vx_addr4_key        user        IPv4 addresses that matter: VIPs and this interface's own
+ *   peers      hash vx_peer_key         user        who may send to a unicast virtual router
+ *   filter     array[1], mmap           user        one bit per hash of an address in addr4: frames of strangers stop here
+ *   vr_config  array[slot]              user        what is fixed between reloads
+ *   vr_role    array[slot], mmap        user        one word: Initialize, Backup, or Active until
+ *   vr_watch   array[slot]              bpf         the Active Router as heard, and its bpf_timer
+ *   events     ring buffer              bpf         what the controller must look at
+ *   counters   per-CPU array[row]       bpf         enum vx_ctr; rows [0, slots) per virtual router, then per interface
+ *
+ * Addresses and VRIDs are in network byte order exactly as on the wire; all times are nanoseconds of CLOCK_BOOTTIME.
+ */
+#ifndef VX_ABI_H
+#define VX_ABI_H
+
+#include "base.h"
+
+#define VX_ABI_VERSION 1
+
+enum {
+	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
+	VX_MAX_IFS = 64,           /* interfaces per controller */
+	VX_MAX_ADDRS = 65536,      /* VIPs and own addresses */
+	VX_MAX_PEERS = 65536,      /* unicast peers of all virtual routers */
+	VX_FILTER_BITS = 32768,    /* one page; 1 in 6 strangers passes it when 5,000 VIPs are set */
+	VX_EVENTS_BYTES = 1 << 18, /* a power of two pages; 3,600 events of one turn of the controller */
+};
+
+/* vr_index: who is this advert for. VRID 0 is not valid on the wire: that key marks "an instance of this family lives here". */
+struct vx_vr_key {
+	__u32 ifindex;
+	__u32 vlan; /* 0 untagged; VID; outer VID << 16 | inner VID */
+	__u8 vrid;
+	__u8 family; /* 4 or 6 */
+	__u16 zero;
+};
+
+struct vx_vr_ref {
+	__u32 slot; /* VRID 0: the interface's row of counters, already past the slots */
+};
+
+struct vx_addr4_key {
+	__u32 ifindex;
+	__u32 vlan;
+	__be32 addr;
+};
+
+enum { VX_ADDR_VIP = 1, VX_ADDR_OWN = 2 };
+
+struct vx_addr4_val {
+	__u32 slot;  /* of the virtual router that holds it, where VX_ADDR_VIP is set */
+	__u32 flags; /* VX_ADDR_* */
+};
+
+struct vx_peer_key {
+	__u32 slot;
+	__be32 addr;
+};
+
+struct vx_peer_val {
+	__u8 min_ttl; /* RX-35: 255 and 255 unless widened */
+	__u8 max_ttl;
+	__u16 zero;
+};
+
+enum {
+	VX_CFG_PREEMPT = 1 << 0,
+	VX_CFG_UNICAST = 1 << 1,
+	VX_CFG_CSUM_9568 = 1 << 2, /* VRRPv3/IPv4 checksum forms accepted (WF-19); at least one is set */
+	VX_CFG_CSUM_5798 = 1 << 3,
+};
+
+struct vx_vr_config {
+	__u32 ifindex;
+	__u32 vlan;
+	__be32 src; /* our primary address: Sme of FSM-A4 */
+	__u32 flags;
+	__u64 adver_ns; /* own Advertisement_Interval */
+	__u64 vip_sum;  /* advert_addr_mix() over the VIPs, summed: adverts are compared as sets (WF-3) */
+	__u8 auth[8];   /* v2 type 1 (WF-7) */
+	__u8 mac[6];    /* what ARP is answered with */
+	__u8 vrid;
+	__u8 family;
+	__u8 version;
+	__u8 priority;
+	__u8 auth_type; /* 0 or 1 */
+	__u8 nvips;
+	__u8 zero[4];
+};
+
+/*
+ * vr_role is one word, so that every change of role is one atomic store (DP-8): VX_ROLE_INIT, VX_ROLE_BACKUP, or Active with
+ * the lease: the time until which the controller has proved to be alive.
+ */
+enum { VX_ROLE_INIT = 0, VX_ROLE_BACKUP = 1, VX_ROLE_ACTIVE_MIN = 2 };
+
+/* Classes of events. Each has its own token bucket per virtual router, so that a flood of one cannot hide another. */
+enum vx_ev {
+	VX_EV_DOWN,     /* Active_Down_Timer fired (FSM-B2); never limited */
+	VX_EV_PRIO0,    /* the Active Router is leaving (FSM-B3, FSM-A3) */
+	VX_EV_HIGHER,   /* Active: higher, or equal with the greater address (FSM-A4) */
+	VX_EV_LOWER,    /* Active: any other advert (FSM-A5) */
+	VX_EV_CHANGE,   /* Backup: another Active Router, priority or interval than before */
+	VX_EV_CONFLICT, /* ARP-6: somebody else claims a VIP of ours */
+	VX_EV_BAD,      /* a frame was refused or is odd: `ctr` says why; once per reason and minute */
+	VX_EV_CLASSES,
+};
+
+struct vx_event {
+	__u32 type; /* enum vx_ev */
+	__u32 slot;
+	__u64 at_ns;    /* when the frame came in, or when the timer was due */
+	__u64 adver_ns; /* interval of the advert */
+	__be32 src;     /* of the advert; VX_EV_CONFLICT: the VIP */
+	__u8 mac[6];    /* of the sender */
+	__u8 priority;
+	__u8 ctr; /* VX_EV_BAD: enum vx_ctr */
+	__u32 zero;
+};
+
+/*
+ * The watch over the Active Router, written by BPF alone. The timer is armed lazily: an advert that moves the deadline
+ * later leaves the timer as it is, and the callback, finding that it fired early, starts it for the rest.
+ */
+struct vx_vr_watch {
+	struct bpf_timer timer;
+	__u64 deadline_ns; /* ActiveDown; 0: not watching */
+	__u64 fire_ns;     /* when the armed timer fires; 0: not armed */
+	__u64 last_ns;     /* last advert absorbed */
+	__u64 adver_ns;    /* Active_Adver_Interval as learned */
+	__u64 bucket_ns[VX_EV_CLASSES];
+	__u64 said_ns; /* when `said` was last emptied */
+	__u64 said;    /* bit per enum vx_ctr: VX_EV_BAD sent for it */
+	__be32 src;    /* the Active Router's address; 0: none heard */
+	__u8 priority;
+	__u8 zero[3];
+};
+
+/* Input of the BPF program vx_timer, by which the controller works the timers that userspace cannot reach. */
+enum { VX_TIMER_ARM, VX_TIMER_CANCEL };
+
+struct vx_timer_cmd {
+	__u32 op;
+	__u32 slot;
+	__u64 deadline_ns; /* ARM */
+	__u64 adver_ns;    /* ARM: Active_Adver_Interval to start from */
+	__be32 src;        /* ARM: the Active Router, 0 when not known */
+	__u32 priority;
+};
+
+/* Counters; the names are the ids of the requirements. One line each: enum suffix, printed name, what it counts. */
+#define VX_COUNTERS(X)                                                                                                 \
+	X(RX_OK, "rx_ok", "adverts accepted (RX-37)")                                                                  \
+	X(RX_PRIO0, "rx_prio0", "... of priority 0 (RX-37)")                                                           \
+	X(RX_ABSORBED, "rx_absorbed", "... that needed no controller")                                                 \
+	X(RX_CSUM_RFC9568, "rx_csum_rfc9568", "v3 adverts whose checksum had no pseudo-header (WF-19)")                \
+	X(RX_CSUM_RFC5798, "rx_csum_rfc5798", "v3 adverts whose checksum had a pseudo-header (WF-19)")                 \
+	X(ADV_INT_MISMATCH, "adv_int_mismatch", "kept, but another interval than ours (RX-29)")                        \
+	X(ADDR_LIST, "addr_list", "kept, but other addresses than ours (RX-31)")                                       \
+	X(RX_MAC_ODD, "rx_mac_odd", "kept, but a multicast advert in a unicast frame (RX-39)")                         \
+	X(OWNER_CONFLICT, "owner_conflict", "advert although we own the addresses (RX-32)")                            \
+	X(RX_VLAN_OTHER, "rx_vlan_other", "passed: more than two VLAN tags (RX-2)")                                    \
+	X(RX_VRID, "rx_vrid", "passed: a VRID that is not ours (RX-18)")                                               \
+	X(RX_IP_HDR, "rx_ip_hdr", "dropped: malformed IPv4 header (RX-5)")                                             \
+	X(RX_FRAG, "rx_frag", "dropped: fragment (RX-7)")                                                              \
+	X(RX_IP_CSUM, "rx_ip_csum", "dropped: IPv4 header checksum (RX-8)")                                            \
+	X(RX_LEN, "rx_len", "dropped: length (RX-9, RX-21, RX-22)")                                                    \
+	X(RX_TTL, "rx_ttl", "dropped: TTL (RX-13, RX-35)")                                                             \
+	X(RX_SRC, "rx_src", "dropped: source address cannot be (RX-14)")                                               \
+	X(RX_OWN, "rx_own", "dropped: our own source address (RX-15)")                                                 \
+	X(RX_VERSION, "rx_version", "dropped: version (RX-16, RX-19)")                                                 \
+	X(RX_TYPE, "rx_type", "dropped: type (RX-17)")                                                                 \
+	X(RX_COUNT, "rx_count", "dropped: no address (RX-20)")                                                         \
+	X(RX_CSUM, "rx_csum", "dropped: VRRP checksum (RX-23)")                                                        \
+	X(RX_AUTH_TYPE, "rx_auth_type", "dropped: unknown authentication type, or AH (RX-24, WF-8)")                   \
+	X(RX_AUTH_MISMATCH, "rx_auth_mismatch", "dropped: another authentication type (RX-25)")                        \
+	X(RX_AUTH_FAIL, "rx_auth_fail", "dropped: password (RX-26)")                                                   \
+	X(RX_ADV_INT, "rx_adv_int", "dropped: advertisement interval (RX-27, RX-28)")                                  \
+	X(RX_CAST, "rx_cast", "dropped: multicast for a unicast router or the reverse (RX-33)")                        \
+	X(RX_PEER, "rx_peer", "dropped: not a configured peer (RX-34)")                                                \
+	X(RX_STATE, "rx_state", "dropped: in Initialize (RX-36)")                                                      \
+	X(ARP_REPLY, "arp_reply", "ARP requests for a VIP answered (ARP-1)")                                           \
+	X(ARP_DROP, "arp_drop", "ARP requests for a VIP dropped, not Active (ARP-7)")                                  \
+	X(ARP_LAPSED, "arp_lapsed", "... or Active with a lapsed lease")                                               \
+	X(ARP_ODD, "arp_odd", "ARP requests for a VIP left to the kernel as odd (ARP-5)")                              \
+	X(VIP_CONFLICT, "vip_conflict", "others that claim a VIP of ours (ARP-6)")                                     \
+	X(GUARD_LAPSED, "guard_lapsed", "packets to a VIP dropped, Active with a lapsed lease (DP)")                   \
+	X(EV_SENT, "ev_sent", "events given to the controller")                                                        \
+	X(EV_LIMITED, "ev_limited", "events held back by their token bucket")                                          \
+	X(EV_LOST, "ev_lost", "events lost because the ring buffer was full")
+
+enum vx_ctr {
+	VX_CTR_NONE,
+#define VX_CTR_ENUM(id, name, help) VX_CTR_##id,
+	VX_COUNTERS(VX_CTR_ENUM)
+#undef VX_CTR_ENUM
+		VX_CTR_COUNT,
+};
+
+struct vx_counters {
+	__u64 c[VX_CTR_COUNT];
+};
+
+struct vx_filter {
+	__u64 word[VX_FILTER_BITS / 64];
+};
+
+/* Which bit of the filter stands for @addr: Fibonacci hashing, the upper bits are the good ones. */
+vx_inline __u32 vx_filter_bit(__be32 addr)
+{
+	return (addr * 2654435769U) >> 17;
+}
+
+_Static_assert(VX_FILTER_BITS == 1 << (32 - 17), "vx_filter_bit() yields 15 bits");
+_Static_assert(VX_CTR_COUNT <= 64, "vx_vr_watch.said has a bit per counter");
+_Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
+_Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key");
+_Static_assert(sizeof(struct vx_peer_key) == 8, "abi: no padding in a hash key");
+_Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
+_Static_assert(sizeof(struct vx_vr_config) == 56, "abi: vr_config");
+_Static_assert(offsetof(struct vx_vr_config, mac) == 40, "abi: vr_config.mac");
+_Static_assert(sizeof(struct vx_event) == 40, "abi: event");
+_Static_assert(sizeof(struct vx_vr_watch) == 128, "abi: two cache lines");
+_Static_assert(offsetof(struct vx_vr_watch, src) == 120, "abi: vr_watch.src");
+_Static_assert(sizeof(struct vx_timer_cmd) == 32, "abi: timer command");
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VRRP ADVERTISEMENTs over IPv4: the wire format (RFC 9568 5.2, RFC 3768 5.3), the receive rules RX-5..RX-35 in their order
+ * (RFC 9568 7.1, RFC 3768 7.1), and the builder of ours. Pure: bytes and plain structs, no lookup, no clock.
+ */
+#ifndef VX_ADVERT_H
+#define VX_ADVERT_H
+
+#include "abi.h"
+#include "parse.h"
+
+enum {
+	ADVERT_TYPE = 1, /* ADVERTISEMENT, the only type */
+	ADVERT_MAX_ADDRS = 255,
+	ADVERT_AUTH_LEN = 8,
+	/* v2, 255 addresses and Auth Data: the longest IPv4 message, in 32-bit words (RX-42) */
+	ADVERT_MAX_WORDS = (8 + 4 * ADVERT_MAX_ADDRS + ADVERT_AUTH_LEN) / 4,
+	ADVERT_TTL = 255,
+	ADVERT_TOS = 0xc0, /* CS6, as keepalived and FRR send it */
+	ADVERT_AUTH_NONE = 0,
+	ADVERT_AUTH_PASS = 1,
+	ADVERT_AUTH_AH = 2,
+};
+
+#define ADVERT_GROUP4 VX_BE32(0xe0000012U) /* 224.0.0.18 */
+#define ADVERT_CS_NS  (10 * VX_NS_PER_MS)
+
+struct advert_hdr {
+	__u8 ver_type;
+	__u8 vrid;
+	__u8 priority;
+	__u8 count;
+	__u8 b4; /* v2: Auth Type; v3: Reserve and interval bits 11..8 */
+	__u8 b5; /* v2: Adver Int in seconds; v3: interval bits 7..0 in centiseconds */
+	__be16 csum;
+} vx_wire;
+
+/* An advert as received; filled by advert_ip4() and advert_hdr(), valid where those return VX_CTR_NONE. */
+struct advert {
+	__be32 src;
+	__be32 dst;
+	__u64 adver_ns;  /* the sender's interval */
+	__u32 len;       /* VRRP message, by the IP header: padding is not counted (RX-12) */
+	__u16 csum_seed; /* sum of the eight header bytes, folded */
+	__u8 ttl;
+	__u8 version;
+	__u8 type;
+	__u8 vrid;
+	__u8 priority;
+	__u8 count;
+	__u8 b4;
+	__u8 b5;
+	__u8 eth_multicast; /* the frame's destination MAC is a group address (RX-39) */
+};
+
+/* What the caller found in its maps about an advert. */
+struct advert_lookup {
+	const struct vx_vr_config *cfg; /* NULL: VRID not configured here */
+	const struct vx_peer_val *peer; /* NULL: source is not a configured peer */
+	bool own_src;                   /* source is an address of this interface (RX-15) */
+};
+
+/* What was odd about an advert that is kept. */
+enum {
+	ADVERT_NOTE_INTERVAL = 1 << 0, /* RX-29 */
+	ADVERT_NOTE_ADDRS = 1 << 1,    /* RX-31 */
+	ADVERT_NOTE_OWNER = 1 << 2,    /* RX-32 */
+	ADVERT_NOTE_MAC = 1 << 3,      /* RX-39 */
+	ADVERT_NOTE_CSUM_9568 = 1 << 4,
+	ADVERT_NOTE_CSUM_5798 = 1 << 5,
+};
+
+/*
+ * RX-5..RX-9 and RX-12: the IPv4 header at the cursor, which then stands at the VRRP message. The verdict is VX_CTR_NONE or the
+ * counter of the rule that failed.
+ */
+vx_inline enum vx_ctr advert_ip4(struct cur *c, struct advert *a)
+{
+	const struct vx_ip4 *ip = (const struct vx_ip4 *)c->pos;
+	const __u8 *start = c->pos;
+	__u32 ihl, i, total;
+	__u64 sum = 0;
+
+	if (!cur_take(c, sizeof(*ip)))
+		return VX_CTR_RX_IP_HDR;
+	ihl = ip->ver_ihl & 0x0f;
+	if (ip->ver_ihl >> 4 != 4 || ihl < 5) /* RX-5 */
+		return VX_CTR_RX_IP_HDR;
+	for (i = 0; i < sizeof(*ip) / 4; i++)
+		sum += vx_get32(start + 4 * i);
+	for (i = 5; i < 15; i++) { /* RX-6: options are legal */
+		const __u8 *opt;
+
+		if (i >= ihl)
+			break;
+		opt = cur_word(c);
+		if (!opt)
+			return VX_CTR_RX_IP_HDR;
+		sum += vx_get32(opt);
+	}
+	if (ip->frag & VX_IP4_FRAG_MASK) /* RX-7 */
+		return VX_CTR_RX_FRAG;
+	if (csum_fold(sum) != 0xffff) /* RX-8 */
+		return VX_CTR_RX_IP_CSUM;
+	total = vx_host16(ip->len);
+	if (total < ihl * 4 + sizeof(struct advert_hdr)) /* RX-9 */
+		return VX_CTR_RX_LEN;
+	if (start + total > c->end)
+		return VX_CTR_RX_LEN;
+	a->len = total - ihl * 4;
+	a->src = ip->src;
+	a->dst = ip->dst;
+	a->ttl = ip->ttl;
+	return VX_CTR_NONE;
+}
+
+/* The fixed part of the message at the cursor; after advert_ip4() it is there. */
+vx_inline enum vx_ctr advert_hdr(struct cur *c, struct advert *a)
+{
+	const struct advert_hdr *h = cur_take(c, sizeof(*h));
+
+	if (!h)
+		return VX_CTR_RX_LEN;
+	a->version = h->ver_type >> 4;
+	a->type = h->ver_type & 0x0f;
+	a->vrid = h->vrid;
+	a->priority = h->priority;
+	a->count = h->count;
+	a->b4 = h->b4;
+	a->b5 = h->b5;
+	a->csum_seed = csum_fold((__u64)vx_get32(h) + vx_get32((const __u8 *)h + 4));
+	if (a->version == 3) /* WF-5: the Reserve bits are the sender's business */
+		a->adver_ns = (__u64)((a->b4 & 0x0f) << 8 | a->b5) * ADVERT_CS_NS;
+	else
+		a->adver_ns = a->b5 * VX_NS_PER_S;
+	return VX_CTR_NONE;
+}
+
+/* RX-14: addresses that no advert can come from: 0.0.0.0/8, 127/8, and everything from 224.0.0.0 up. */
+vx_inline bool advert_src_bad(__be32 src)
+{
+	__u32 s = vx_host32(src);
+
+	return s >> 24 == 0 || s >> 24 == 127 || s >= 0xe0000000U;
+}
+
+/* Sum of the IPv4 pseudo-header that RFC 5798's checksum is read to include (WF-17). */
+vx_inline __u64 advert_pseudo4(__be32 src, __be32 dst, __u32 len)
+{
+	return (__u64)src + dst + VX_BE16(VX_IPPROTO_VRRP) + VX_BE16(len);
+}
+
+/* One address's share of vx_vr_config.vip_sum. The sum of the shares does not depend on the order (WF-3). */
+vx_inline __u64 advert_addr_mix(__be32 addr)
+{
+	__u64 x = (__u64)addr * 0x9e3779b97f4a7c15ULL;
+
+	return x ^ x >> 29;
+}
+
+/* Length that WF-1 demands for @count addresses. */
+vx_inline __u32 advert_len4(__u32 version, __u32 count)
+{
+	return sizeof(struct advert_hdr) + 4 * count + (version == 2 ? ADVERT_AUTH_LEN : 0);
+}
+
+/* What the walk over everything behind the fixed header yields. */
+struct advert_sums {
+	__u64 sum;     /* of its 32-bit words */
+	__u64 mix;     /* advert_addr_mix() of the addresses, summed */
+	__u32 tail[2]; /* its last eight bytes: v2's Auth Data */
+};
+
+/*
+ * Walks @words 32-bit words at the cursor, the first @count of which are addresses. Returns false when they are not all
+ * there. Costs at most ADVERT_MAX_WORDS steps (RX-42).
+ */
+vx_inline bool advert_walk(struct cur *c, __u32 words, __u32 count, struct advert_sums *s)
+{
+	__u32 i, word;
+
+	for (i = 0; i < ADVERT_MAX_WORDS; i++) {
+		const __u8 *w;
+
+		if (i >= words)
+			return true;
+		w = cur_word(c);
+		if (!w)
+			return false;
+		word = vx_get32(w);
+		s->sum += word;
+		if (i < count)
+			s->mix += advert_addr_mix(word);
+		s->tail[0] = s->tail[1];
+		s->tail[1] = word;
+	}
+	return true;
+}
+
+/*
+ * RX-13..RX-22 for an advert that advert_ip4() and advert_hdr() have read, in the order of the rules; the first that fails
+ * names the verdict. VX_CTR_RX_VRID means pass to the kernel, every other verdict but VX_CTR_NONE means drop.
+ */
+vx_inline enum vx_ctr advert_check_head(const struct advert *a, const struct advert_lookup *lk)
+{
+	const struct vx_vr_config *cfg = lk->cfg;
+	bool strict = cfg ? !(cfg->flags & VX_CFG_UNICAST) : a->dst == ADVERT_GROUP4;
+
+	if (strict && a->ttl != ADVERT_TTL) /* RX-13: RFC 9568 5.1.1.3 */
+		return VX_CTR_RX_TTL;
+	if (advert_src_bad(a->src)) /* RX-14 */
+		return VX_CTR_RX_SRC;
+	if (lk->own_src) /* RX-15, FSM-A8: a reflected advert is never answered */
+		return VX_CTR_RX_OWN;
+	if (a->version != 2 && a->version != 3) /* RX-16 */
+		return VX_CTR_RX_VERSION;
+	if (a->type != ADVERT_TYPE) /* RX-17 */
+		return VX_CTR_RX_TYPE;
+	if (!cfg) /* RX-18 */
+		return VX_CTR_RX_VRID;
+	if (a->version != cfg->version) /* RX-19 */
+		return VX_CTR_RX_VERSION;
+	if (a->count == 0) /* RX-20: erratum 8299 */
+		return VX_CTR_RX_COUNT;
+	if (a->len != advert_len4(a->version, a->count)) /* RX-21, RX-22 */
+		return VX_CTR_RX_LEN;
+	return VX_CTR_NONE;
+}
+
+/* How many 32-bit words follow the fixed header of an advert that advert_check_head() has let through. */
+vx_inline __u32 advert_words(const struct advert *a)
+{
+	return (a->len - sizeof(struct advert_hdr)) / 4;
+}
+
+/* RX-23 (WF-17, WF-19): which form of the checksum is right, as ADVERT_NOTE_CSUM_*, 0 where v2 has but one. */
+vx_inline enum vx_ctr advert_check_csum(const struct advert *a, const struct vx_vr_config *cfg, __u64 sum, __u32 *notes)
+{
+	sum += a->csum_seed;
+	if (a->version == 2)
+		return csum_fold(sum) == 0xffff ? VX_CTR_NONE : VX_CTR_RX_CSUM;
+	if (cfg->flags & VX_CFG_CSUM_9568 && csum_fold(sum) == 0xffff) {
+		*notes |= ADVERT_NOTE_CSUM_9568;
+		return VX_CTR_NONE;
+	}
+	sum += advert_pseudo4(a->src, a->dst, a->len);
+	if (cfg->flags & VX_CFG_CSUM_5798 && csum_fold(sum) == 0xffff) {
+		*notes |= ADVERT_NOTE_CSUM_5798;
+		return VX_CTR_NONE;
+	}
+	return VX_CTR_RX_CSUM;
+}
+
+/* RX-24..RX-27: what only VRRPv2 has. */
+vx_inline enum vx_ctr advert_check_v2(const struct advert *a, const struct vx_vr_config *cfg,
+				      const struct advert_sums *s)
+{
+	if (a->b4 > ADVERT_AUTH_AH)
+		return VX_CTR_RX_AUTH_TYPE;
+	if (a->b4 != cfg->auth_type)
+		return VX_CTR_RX_AUTH_MISMATCH;
+	/* both words are always compared, so that the time taken says nothing about the password */
+	if (a->b4 == ADVERT_AUTH_PASS && ((s->tail[0] ^ vx_get32(cfg->auth)) | (s->tail[1] ^ vx_get32(cfg->auth + 4))))
+		return VX_CTR_RX_AUTH_FAIL;
+	if (a->adver_ns != cfg->adver_ns)
+		return VX_CTR_RX_ADV_INT;
+	return VX_CTR_NONE;
+}
+
+/*
+ * RX-23..RX-35 and RX-39, in order, after advert_check_head() and the walk; verdicts as there. @notes is set to the ADVERT_NOTE_*
+ * of an advert that is kept.
+ *
+ * RX-31 is a MAY: a different address list is reported, not refused, in both versions. Refusing it, as RFC 3768 has it for
+ * those who check, makes two Actives out of a typing error, and no implementation in the field does (KA-33).
+ */
+vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct advert_lookup *lk,
+					const struct advert_sums *s, __u32 *notes)
+{
+	const struct vx_vr_config *cfg = lk->cfg;
+	bool multicast = a->dst == ADVERT_GROUP4, unicast_vr = cfg->flags & VX_CFG_UNICAST;
+	enum vx_ctr bad;
+
+	*notes = 0;
+	bad = advert_check_csum(a, cfg, s->sum, notes);
+	if (bad)
+		return bad;
+	if (a->version == 2) {
+		bad = advert_check_v2(a, cfg, s);
+		if (bad)
+			return bad;
+	} else if (a->adver_ns == 0) { /* RX-28: erratum 8301 */
+		return VX_CTR_RX_ADV_INT;
+	} else if (a->adver_ns != cfg->adver_ns) { /* RX-29 */
+		*notes |= ADVERT_NOTE_INTERVAL;
+	}
+	if (a->count != cfg->nvips || s->mix != cfg->vip_sum) /* RX-31 */
+		*notes |= ADVERT_NOTE_ADDRS;
+	if (cfg->priority == 255) { /* RX-32: erratum 8298 makes it log-only in v3 */
+		if (a->version == 2)
+			return VX_CTR_OWNER_CONFLICT;
+		*notes |= ADVERT_NOTE_OWNER;
+	}
+	if (unicast_vr == multicast) /* RX-33 */
+		return VX_CTR_RX_CAST;
+	if (unicast_vr) {
+		if (!lk->peer) /* RX-34 */
+			return VX_CTR_RX_PEER;
+		if (a->ttl < lk->peer->min_ttl || a->ttl > lk->peer->max_ttl) /* RX-35 */
+			return VX_CTR_RX_TTL;
+	}
+	if (multicast && !a->eth_multicast) /* RX-39 */
+		*notes |= ADVERT_NOTE_MAC;
+	return VX_CTR_NONE;
+}
+
+/* What advert_build() needs; all borrowed for the call. */
+struct advert_params {
+	__be32 src;
+	__be32 dst; /* ADVERT_GROUP4, or the unicast peer */
+	const __be32 *vips;
+	const __u8 *auth; /* v2: eight bytes */
+	__u64 adver_ns; /* v2: whole seconds, 1..255 s; v3: 10 ms..40.95 s, rounded down to centiseconds (RFC 9568 5.2.7) */
+	__u8 version;
+	__u8 vrid;
+	__u8 priority;
+	__u8 nvips; /* 1..255 */
+	__u8 auth_type;
+	bool csum_5798; /* v3: with the pseudo-header, as keepalived and FRR send by default (WF-18) */
+};
+
+enum { ADVERT_MAX_PACKET = sizeof(struct vx_ip4) + 4 * ADVERT_MAX_WORDS };
+
+/*
+ * Writes the IPv4 packet of one advert into @buf of ADVERT_MAX_PACKET bytes: header without options (RFC 9568 5.1.1),
+ * message, both checksums. Returns its length. @ip_id is in host order.
+ */
+vx_inline __u32 advert_build(__u8 *buf, const struct advert_params *p, __u16 ip_id)
+{
+	__u32 len = advert_len4(p->version, p->nvips), total = len + sizeof(struct vx_ip4), i;
+	__u8 *m = buf + sizeof(struct vx_ip4);
+	struct vx_ip4 *ip = (struct vx_ip4 *)buf;
+	struct advert_hdr *h = (struct advert_hdr *)m;
+	__u64 sum = 0;
+
+	__builtin_memset(buf, 0, total);
+	ip->ver_ihl = 0x45;
+	ip->tos = ADVERT_TOS;
+	ip->len = VX_BE16(total);
+	ip->id = VX_BE16(ip_id);
+	ip->ttl = ADVERT_TTL;
+	ip->proto = VX_IPPROTO_VRRP;
+	ip->src = p->src;
+	ip->dst = p->dst;
+	for (i = 0; i < sizeof(*ip) / 4; i++)
+		sum += vx_get32(buf + 4 * i);
+	ip->csum = ~csum_fold(sum);
+
+	h->ver_type = p->version << 4 | ADVERT_TYPE;
+	h->vrid = p->vrid;
+	h->priority = p->priority;
+	h->count = p->nvips;
+	if (p->version == 2) {
+		h->b4 = p->auth_type;
+		h->b5 = p->adver_ns / VX_NS_PER_S;
+	} else {
+		h->b4 = p->adver_ns / ADVERT_CS_NS >> 8 & 0x0f;
+		h->b5 = p->adver_ns / ADVERT_CS_NS;
+	}
+	for (i = 0; i < p->nvips; i++)
+		vx_put32(m + sizeof(*h) + 4 * i, p->vips[i]);
+	if (p->version == 2 && p->auth_type == ADVERT_AUTH_PASS)
+		__builtin_memcpy(m + len - ADVERT_AUTH_LEN, p->auth, ADVERT_AUTH_LEN);
+	sum = p->version == 3 && p->csum_5798 ? advert_pseudo4(p->src, p->dst, len) : 0;
+	for (i = 0; i < len / 4; i++)
+		sum += vx_get32(m + 4 * i);
+	h->csum = ~csum_fold(sum);
+	return total;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a Backup or an Active does with a valid advert (RFC 9568 6.4.2, 6.4.3), the timer arithmetic (6.1), the lease, and the
+ * limits on events. The kernel runs these lines on every advert, fsm.c and the simulator run the same lines.
+ */
+#ifndef VX_DECIDE_H
+#define VX_DECIDE_H
+
+#include "abi.h"
+
+/* Skew_Time (FSM-1, FSM-2), rounded up to a nanosecond. v2's does not depend on the interval. */
+vx_inline __u64 decide_skew_ns(__u8 version, __u8 priority, __u64 active_adver_ns)
+{
+	__u64 unit = version == 2 ? VX_NS_PER_S : active_adver_ns;
+
+	return ((256 - priority) * unit + 255) / 256;
+}
+
+/* Active_Down_Interval (FSM-1, FSM-2). */
+vx_inline __u64 decide_down_ns(__u8 version, __u8 priority, __u64 active_adver_ns)
+{
+	return 3 * active_adver_ns + decide_skew_ns(version, priority, active_adver_ns);
+}
+
+/*
+ * The lease of an Active whose advert left at @sent_ns: silent 1/8 interval before the first peer may speak, which is 3
+ * intervals and a skew that short-interval peers truncate to 0 after it heard that advert.
+ */
+vx_inline __u64 decide_lease_ns(__u64 sent_ns, __u64 adver_ns)
+{
+	return sent_ns + 3 * adver_ns - adver_ns / 8;
+}
+
+/* FSM-A4, FSM-A7: addresses compare as unsigned numbers, most significant byte first. */
+vx_inline bool decide_yields(__u8 priority, __be32 src, __u8 rx_priority, __be32 rx_src)
+{
+	return rx_priority > priority || (rx_priority == priority && vx_host32(rx_src) > vx_host32(src));
+}
+
+/* An Active's view of a valid advert: which class of event it is. Its timers are the controller's. */
+vx_inline enum vx_ev decide_active(__u8 priority, __be32 src, __u8 rx_priority, __be32 rx_src)
+{
+	if (rx_priority == 0)
+		return VX_EV_PRIO0; /* FSM-A3 */
+	return decide_yields(priority, src, rx_priority, rx_src) ? VX_EV_HIGHER : VX_EV_LOWER;
+}
+
+enum decide_backup {
+	DECIDE_DISCARD,  /* FSM-B5: the timer keeps running, nothing is learned */
+	DECIDE_REFRESH,  /* FSM-B4: learn, ActiveDown = Active_Down_Interval */
+	DECIDE_HANDOVER, /* FSM-B3: ActiveDown = Skew_Time of the running interval */
+};
+
+/* A Backup's decision; the sender's address does not matter (FSM-B6). */
+vx_inline enum decide_backup decide_backup(__u8 priority, bool preempt, __u8 rx_priority)
+{
+	if (rx_priority == 0)
+		return DECIDE_HANDOVER;
+	if (preempt && rx_priority < priority)
+		return DECIDE_DISCARD;
+	return DECIDE_REFRESH;
+}
+
+/*
+ * A token bucket in one word, the time up to which tokens are spoken for: one token per @period_ns, @burst of them at once.
+ * Returns whether there was one.
+ */
+vx_inline bool decide_bucket(__u64 *bucket_ns, __u64 now_ns, __u64 period_ns, __u32 burst)
+{
+	__u64 t = *bucket_ns;
+
+	if (t < now_ns)
+		t = now_ns;
+	if (t - now_ns > (burst - 1) * period_ns)
+		return false;
+	*bucket_ns = t + period_ns;
+	return true;
+}
+
+enum { DECIDE_EV_BURST = 10 };
+#define DECIDE_EV_PERIOD_NS (10 * VX_NS_PER_MS) /* invariant 4: at most 100 wake-ups a second of one class and router */
+#define DECIDE_CONFLICT_NS  (1 * VX_NS_PER_S)
+#define DECIDE_SAID_FOR_NS  (60 * VX_NS_PER_S) /* a refused kind of frame is reported once a minute */
+
+#endif

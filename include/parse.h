@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A frame is read through a cursor that moves only after a bounds check. Wire structs and the steps from Ethernet to
+ * the payload of IPv4; offsets and rules are in docs/vrrp-rules.md (WF, RX).
+ */
+#ifndef VX_PARSE_H
+#define VX_PARSE_H
+
+#include "base.h"
+
+enum {
+	VX_ETH_P_IP = 0x0800,
+	VX_ETH_P_ARP = 0x0806,
+	VX_ETH_P_8021Q = 0x8100,
+	VX_ETH_P_8021AD = 0x88a8,
+	VX_IPPROTO_AH = 51,
+	VX_IPPROTO_VRRP = 112,
+	VX_VLAN_VID_MASK = 0x0fff,
+	VX_MAX_TAGS = 2,
+};
+
+struct vx_eth {
+	__u8 dst[6];
+	__u8 src[6];
+	__be16 type;
+} vx_wire;
+
+struct vx_tag {
+	__be16 tci;
+	__be16 type;
+} vx_wire;
+
+struct vx_ip4 {
+	__u8 ver_ihl;
+	__u8 tos;
+	__be16 len;
+	__be16 id;
+	__be16 frag;
+	__u8 ttl;
+	__u8 proto;
+	__be16 csum;
+	__be32 src;
+	__be32 dst;
+} vx_wire;
+
+#define VX_IP4_FRAG_MASK VX_BE16(0x3fff) /* MF and the offset; DF is fine (RX-7) */
+
+struct cur {
+	const __u8 *pos;
+	const __u8 *end;
+};
+
+/* The next @len bytes, a compile-time constant for the verifier's sake, or NULL; the cursor moves only on success. */
+vx_inline const void *cur_take(struct cur *c, size_t len)
+{
+	const __u8 *p = c->pos;
+
+	if (p + len > c->end)
+		return NULL;
+	c->pos = p + len;
+	return p;
+}
+
+/*
+ * The next 32-bit word, for loops over a variable number of them. The compiler would turn the bounds check of each step into
+ * a count of steps made beforehand, which the verifier cannot follow; the empty asm hides the pointer from it.
+ */
+vx_inline const __u8 *cur_word(struct cur *c)
+{
+#ifdef __bpf__
+	asm volatile("" : "+r"(c->pos));
+#endif
+	return cur_take(c, 4);
+}
+
+/* Where a frame comes from and what its payload is, after parse_link(). */
+struct link {
+	const struct vx_eth *eth;
+	__u32 vlan;  /* as in struct vx_vr_key: 0 untagged, VID, or outer VID << 16 | inner VID */
+	__be16 type; /* EtherType of the payload */
+};
+
+enum parse_result { PARSE_OK, PARSE_SHORT, PARSE_TAGS };
+
+/*
+ * Ethernet header and up to two VLAN tags (RX-1, RX-2). A tag with VID 0 carries a priority only and counts as untagged.
+ * PARSE_SHORT: the frame ends inside its own headers; PARSE_TAGS: more tags than supported.
+ */
+vx_inline enum parse_result parse_link(struct cur *c, struct link *l)
+{
+	const struct vx_tag *tag;
+	int i;
+
+	l->eth = cur_take(c, sizeof(*l->eth));
+	if (!l->eth)
+		return PARSE_SHORT;
+	l->vlan = 0;
+	l->type = l->eth->type;
+	for (i = 0; i < VX_MAX_TAGS; i++) {
+		__u32 vid;
+
+		if (l->type != VX_BE16(VX_ETH_P_8021Q) && l->type != VX_BE16(VX_ETH_P_8021AD))
+			return PARSE_OK;
+		tag = cur_take(c, sizeof(*tag));
+		if (!tag)
+			return PARSE_SHORT;
+		vid = vx_host16(tag->tci) & VX_VLAN_VID_MASK;
+		if (vid)
+			l->vlan = l->vlan << 16 | vid;
+		l->type = tag->type;
+	}
+	if (l->type == VX_BE16(VX_ETH_P_8021Q) || l->type == VX_BE16(VX_ETH_P_8021AD))
+		return PARSE_TAGS;
+	return PARSE_OK;
+}
+
+/* Folds a sum of 32-bit words in any byte order to 16 bits, as RFC 1071 lets one do. */
+vx_inline __u16 csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)sum;
+}
+
+#endif
