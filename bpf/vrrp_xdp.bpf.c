@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The data plane: one XDP program per interface, and the small program by which the controller reaches the timers.
+ *
+ * A frame is parsed, looked up, decided on by the pure code in include/, counted, and acted on. What is not VRRP for a VRID of
+ * ours, ARP for a VIP of ours, or addressed to a VIP of ours passes untouched, whether or not a controller is alive.
+ *
+ * RFC 9568 (with errata 7947, 7949, 8298..8301), RFC 3768, RFC 2338, RFC 826, RFC 5227.
+ */
+#include "abi.h"
+#include "advert.h"
+#include "arp.h"
+#include "decide.h"
+
+#include <bpf/bpf_helpers.h>
+#include <xdp/xdp_helpers.h>
+
+/* uapi constants that BTF does not carry by name */
+#define CLOCK_BOOTTIME 7
+#define BPF_F_MMAPABLE (1U << 10)
+
+#define RETRY_NS VX_NS_PER_MS /* an expiry that found the ring buffer full is tried again */
+
+/* Ethernet, two tags, the longest IPv4 header and the fixed part of the message */
+enum { MAX_BODY_OFF = sizeof(struct vx_eth) + VX_MAX_TAGS * sizeof(struct vx_tag) + 60 + sizeof(struct advert_hdr) };
+
+/* Adverts and ARP must be seen before any program that redirects or drops: run early, and let everything else go on. */
+struct {
+	__uint(priority, 10);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(vrrp_xdp);
+
+/* Sizes are for a few virtual routers; the controller sets what its configuration needs before it loads. */
+
+/* Written by user. Which virtual router an advert is for; read once per advert. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct vx_vr_key);
+	__type(value, struct vx_vr_ref);
+} vr_index SEC(".maps");
+
+/* Written by user. VIPs and own addresses; read for frames that the filter lets through. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct vx_addr4_key);
+	__type(value, struct vx_addr4_val);
+} addr4 SEC(".maps");
+
+/* Written by user. Senders that a unicast virtual router listens to (RX-34). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct vx_peer_key);
+	__type(value, struct vx_peer_val);
+} peers SEC(".maps");
+
+/* Written by user. In front of addr4: a load and a test for every frame that is not ours. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vx_filter);
+} filter SEC(".maps");
+
+/* Written by user, on start and reload. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, struct vx_vr_config);
+} vr_config SEC(".maps");
+
+/* Written by user through memory: a change of role is one store. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, __u64);
+} vr_role SEC(".maps");
+
+/* Written here only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, struct vx_vr_watch);
+} vr_watch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, VX_EVENTS_BYTES);
+} events SEC(".maps");
+
+/* Written here only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 32);
+	__type(key, __u32);
+	__type(value, struct vx_counters);
+} counters SEC(".maps");
+
+enum { NO_SLOT = 0xffffffff };
+
+/* One frame on its way through. */
+struct pkt {
+	struct cur c;
+	struct link l;
+	struct xdp_md *ctx;
+	__u32 ifindex;
+};
+
+vx_inline void count(__u32 row, enum vx_ctr ctr)
+{
+	struct vx_counters *n = bpf_map_lookup_elem(&counters, &row);
+
+	if (n && ctr < VX_CTR_COUNT)
+		n->c[ctr]++;
+}
+
+vx_inline bool filter_has(__be32 addr)
+{
+	__u32 zero = 0, bit = vx_filter_bit(addr);
+	struct vx_filter *f = bpf_map_lookup_elem(&filter, &zero);
+
+	return f && f->word[bit / 64] >> bit % 64 & 1;
+}
+
+/* The entry of @addr on this interface and VLAN, or NULL. */
+vx_inline struct vx_addr4_val *addr4_find(const struct pkt *p, __be32 addr)
+{
+	struct vx_addr4_key k = { .ifindex = p->ifindex, .vlan = p->l.vlan, .addr = addr };
+
+	return filter_has(addr) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
+}
+
+/* The virtual router that holds @addr as a VIP here, or NO_SLOT. */
+vx_inline __u32 vip_slot(const struct pkt *p, __be32 addr)
+{
+	const struct vx_addr4_val *v = addr4_find(p, addr);
+
+	return v && v->flags & VX_ADDR_VIP ? v->slot : NO_SLOT;
+}
+
+vx_inline struct vx_vr_ref *vr_find(const struct pkt *p, __u8 vrid)
+{
+	struct vx_vr_key k = { .ifindex = p->ifindex, .vlan = p->l.vlan, .vrid = vrid, .family = 4 };
+
+	return bpf_map_lookup_elem(&vr_index, &k);
+}
+
+/* The role word, read once: a second look could see another role (DP-8). */
+vx_inline __u64 role_of(__u32 slot)
+{
+	__u64 *role = bpf_map_lookup_elem(&vr_role, &slot);
+
+	return role ? *(volatile __u64 *)role : VX_ROLE_INIT;
+}
+
+vx_inline bool in_lease(__u64 role)
+{
+	return role >= VX_ROLE_ACTIVE_MIN && role > bpf_ktime_get_boot_ns();
+}
+
+vx_inline bool push(const struct vx_event *ev)
+{
+	bool ok = !bpf_ringbuf_output(&events, (void *)ev, sizeof(*ev), 0);
+
+	count(ev->slot, ok ? VX_CTR_EV_SENT : VX_CTR_EV_LOST);
+	return ok;
+}
+
+vx_inline void push_limited(struct vx_vr_watch *w, const struct vx_event *ev, enum vx_ev class, __u64 period_ns,
+			    __u32 burst)
+{
+	if (decide_bucket(&w->bucket_ns[class], ev->at_ns, period_ns, burst))
+		push(ev);
+	else
+		count(ev->slot, VX_CTR_EV_LIMITED);
+}
+
+/* Said once per reason and minute: the mask costs a flood of one reason nothing and hides no other. */
+vx_inline void push_bad(struct vx_vr_watch *w, struct vx_event *ev, enum vx_ctr ctr)
+{
+	__u64 bit = 1ULL << (ctr & 63);
+
+	if (ev->at_ns - w->said_ns > DECIDE_SAID_FOR_NS) {
+		w->said_ns = ev->at_ns;
+		w->said = 0;
+	}
+	if (w->said & bit)
+		return;
+	w->said |= bit;
+	ev->type = VX_EV_BAD;
+	ev->ctr = ctr;
+	push(ev);
+}
+
+static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr_watch *w);
+
+vx_inline void timer_set(struct vx_vr_watch *w, __u64 at_ns, __u64 now_ns)
+{
+	w->fire_ns = at_ns;
+	bpf_timer_start(&w->timer, at_ns > now_ns ? at_ns - now_ns : 0, 0);
+}
+
+/*
+ * Sets ActiveDown. The timer is started only when it would fire too late or not at all. The store of the deadline and the
+ * read of fire_ns have a full barrier between them here, as the reverse pair has in on_timer(): when both run at once, one
+ * of them sees the other, so the timer cannot be lost.
+ */
+vx_inline void watch_arm(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
+{
+	__u64 fire_ns;
+
+	*(volatile __u64 *)&w->deadline_ns = deadline_ns;
+	fire_ns = __sync_fetch_and_add(&w->fire_ns, 0);
+	if (!fire_ns || fire_ns > deadline_ns)
+		timer_set(w, deadline_ns, now_ns);
+}
+
+/* Active_Down_Timer: the decision is the controller's (design: the state machine is in one place). */
+static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr_watch *w)
+{
+	__u64 now_ns = bpf_ktime_get_boot_ns(), deadline_ns, again_ns;
+	struct vx_event ev = { .type = VX_EV_DOWN, .slot = *slot };
+
+	__sync_lock_test_and_set(&w->fire_ns, 0);
+	deadline_ns = *(volatile __u64 *)&w->deadline_ns;
+	if (!deadline_ns)
+		return 0;
+	if (now_ns < deadline_ns) { /* adverts came since it was started */
+		timer_set(w, deadline_ns, now_ns);
+		again_ns = *(volatile __u64 *)&w->deadline_ns;
+		if (again_ns && again_ns < deadline_ns) /* a priority 0 came in this very moment */
+			timer_set(w, again_ns, now_ns);
+		return 0;
+	}
+	ev.at_ns = deadline_ns;
+	ev.adver_ns = w->adver_ns;
+	ev.src = w->src;
+	ev.priority = w->priority;
+	if (!push(&ev))
+		timer_set(w, now_ns + RETRY_NS, now_ns);
+	return 0;
+}
+
+/* FSM-B3..B6 and the learning they imply; returns true when the controller has to know. */
+vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *cfg, const struct advert *a,
+			     struct vx_event *ev)
+{
+	__u64 adver_ns = cfg->version == 3 ? a->adver_ns : cfg->adver_ns, now_ns = ev->at_ns;
+	bool changed;
+
+	switch (decide_backup(cfg->priority, cfg->flags & VX_CFG_PREEMPT, a->priority)) {
+	case DECIDE_DISCARD:
+		return false;
+	case DECIDE_HANDOVER:
+		w->last_ns = now_ns;
+		w->priority = 0;
+		watch_arm(w, now_ns + decide_skew_ns(cfg->version, cfg->priority, w->adver_ns), now_ns);
+		ev->type = VX_EV_PRIO0;
+		return true;
+	case DECIDE_REFRESH:
+		break;
+	}
+	changed = w->src != a->src || w->priority != a->priority || w->adver_ns != adver_ns;
+	w->last_ns = now_ns;
+	if (changed) {
+		w->src = a->src;
+		w->priority = a->priority;
+		w->adver_ns = adver_ns;
+	}
+	watch_arm(w, now_ns + decide_down_ns(cfg->version, cfg->priority, adver_ns), now_ns);
+	ev->type = VX_EV_CHANGE;
+	return changed;
+}
+
+/* A valid advert for a virtual router of ours (RX-36, RX-37, FSM-B, FSM-A). */
+vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *cfg, const struct advert *a, __u32 slot,
+			      __u32 notes, struct vx_event *ev)
+{
+	struct vx_counters *n = bpf_map_lookup_elem(&counters, &slot);
+	__u64 role = role_of(slot);
+	bool wake = true;
+
+	if (!n)
+		return;
+	if (role == VX_ROLE_INIT) {
+		n->c[VX_CTR_RX_STATE]++;
+		return;
+	}
+	n->c[VX_CTR_RX_OK]++;
+	if (a->priority == 0)
+		n->c[VX_CTR_RX_PRIO0]++;
+	if (notes & ADVERT_NOTE_CSUM_9568)
+		n->c[VX_CTR_RX_CSUM_RFC9568]++;
+	if (notes & ADVERT_NOTE_CSUM_5798)
+		n->c[VX_CTR_RX_CSUM_RFC5798]++;
+	if (notes & ADVERT_NOTE_MAC)
+		n->c[VX_CTR_RX_MAC_ODD]++;
+	if (notes & ADVERT_NOTE_INTERVAL) {
+		n->c[VX_CTR_ADV_INT_MISMATCH]++;
+		push_bad(w, ev, VX_CTR_ADV_INT_MISMATCH);
+	}
+	if (notes & ADVERT_NOTE_ADDRS) {
+		n->c[VX_CTR_ADDR_LIST]++;
+		push_bad(w, ev, VX_CTR_ADDR_LIST);
+	}
+	if (notes & ADVERT_NOTE_OWNER) {
+		n->c[VX_CTR_OWNER_CONFLICT]++;
+		push_bad(w, ev, VX_CTR_OWNER_CONFLICT);
+	}
+	if (role == VX_ROLE_BACKUP)
+		wake = backup_advert(w, cfg, a, ev);
+	else
+		ev->type = decide_active(cfg->priority, cfg->src, a->priority, a->src);
+	if (!wake)
+		n->c[VX_CTR_RX_ABSORBED]++;
+	else if (ev->type < VX_EV_CLASSES)
+		push_limited(w, ev, ev->type, DECIDE_EV_PERIOD_NS, DECIDE_EV_BURST);
+}
+
+/*
+ * The walk over an advert's body, @off bytes into the frame. A function of its own and global, so that the verifier looks at
+ * the loop once and not once for every way that leads to it.
+ */
+__noinline int walk_body(struct xdp_md *ctx, __u32 off, __u32 words, __u32 count, struct advert_sums *s)
+{
+	struct cur c = { .end = (const __u8 *)(long)ctx->data_end };
+
+	if (!s || off > MAX_BODY_OFF)
+		return 0;
+	c.pos = (const __u8 *)(long)ctx->data + off;
+	return advert_walk(&c, words, count, s);
+}
+
+/* A VRRP packet for this host on an interface that has virtual routers. @row: the interface's counters. */
+vx_inline int advert_in(struct pkt *p, __u32 row)
+{
+	struct advert a = { .eth_multicast = p->l.eth->dst[0] & 1 };
+	struct vx_event ev = {};
+	struct advert_lookup lk = {};
+	struct advert_sums sums = {};
+	struct vx_vr_watch *w = NULL;
+	struct vx_addr4_val *from;
+	struct vx_vr_ref *ref;
+	enum vx_ctr bad;
+	__u32 notes = 0;
+
+	bad = advert_ip4(&p->c, &a);
+	if (!bad)
+		bad = advert_hdr(&p->c, &a);
+	if (bad) {
+		count(row, bad);
+		return XDP_DROP;
+	}
+	ref = a.vrid ? vr_find(p, a.vrid) : NULL;
+	if (ref) {
+		row = ref->slot;
+		lk.cfg = bpf_map_lookup_elem(&vr_config, &row);
+		w = bpf_map_lookup_elem(&vr_watch, &row);
+		if (!lk.cfg || !w)
+			return XDP_PASS;
+		if (lk.cfg->flags & VX_CFG_UNICAST) {
+			struct vx_peer_key k = { .slot = row, .addr = a.src };
+
+			lk.peer = bpf_map_lookup_elem(&peers, &k);
+		}
+	}
+	from = addr4_find(p, a.src);
+	lk.own_src = from && from->flags & VX_ADDR_OWN;
+	bad = advert_check_head(&a, &lk);
+	if (!bad) {
+		__u32 off = p->c.pos - (const __u8 *)(long)p->ctx->data;
+
+		bad = walk_body(p->ctx, off, advert_words(&a), a.count, &sums) ? VX_CTR_NONE : VX_CTR_RX_LEN;
+	}
+	if (!bad)
+		bad = advert_check_body(&a, &lk, &sums, &notes);
+
+	ev.slot = row;
+	ev.src = a.src;
+	ev.priority = a.priority;
+	ev.adver_ns = a.adver_ns;
+	vx_mac_copy(ev.mac, p->l.eth->src);
+	if (bad == VX_CTR_NONE && w) {
+		ev.at_ns = bpf_ktime_get_boot_ns();
+		advert_deliver(w, lk.cfg, &a, row, notes, &ev);
+		return XDP_DROP;
+	}
+	count(row, bad);
+	if (bad == VX_CTR_RX_VRID)
+		return XDP_PASS;
+	if (w && role_of(row) != VX_ROLE_INIT) {
+		ev.at_ns = bpf_ktime_get_boot_ns();
+		push_bad(w, &ev, bad);
+	}
+	return XDP_DROP;
+}
+
+vx_inline int ip4_in(struct pkt *p)
+{
+	const struct vx_ip4 *ip = (const struct vx_ip4 *)p->c.pos;
+	struct vx_addr4_val *to;
+	struct vx_vr_ref *iface;
+	bool group;
+	__u64 role;
+
+	if ((const __u8 *)(ip + 1) > p->c.end)
+		return XDP_PASS;
+	group = ip->dst == ADVERT_GROUP4 && (ip->proto == VX_IPPROTO_VRRP || ip->proto == VX_IPPROTO_AH);
+	to = group ? NULL : addr4_find(p, ip->dst);
+	if (!group && !to)
+		return XDP_PASS;
+	if (group || (ip->proto == VX_IPPROTO_VRRP && to->flags & VX_ADDR_OWN)) { /* RX-4 */
+		iface = vr_find(p, 0);                                            /* RX-3 */
+		if (!iface)
+			return XDP_PASS;
+		if (ip->proto == VX_IPPROTO_AH) { /* WF-8: out of scope */
+			count(iface->slot, VX_CTR_RX_AUTH_TYPE);
+			return XDP_DROP;
+		}
+		return advert_in(p, iface->slot);
+	}
+	if (!(to->flags & VX_ADDR_VIP))
+		return XDP_PASS;
+	/* The guard. In Backup the kernel knows whether the VIP is local: a direct-routing real server holds it on lo. */
+	role = role_of(to->slot);
+	if (role < VX_ROLE_ACTIVE_MIN || in_lease(role))
+		return XDP_PASS;
+	count(to->slot, VX_CTR_GUARD_LAPSED);
+	return XDP_DROP;
+}
+
+/* ARP-6: counted and told to the controller, which defends at most every 10 s; the kernel sees the frame. */
+vx_inline int arp_conflict(struct pkt *p, const struct arp_view *v, __u32 slot)
+{
+	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+	struct vx_event ev = { .type = VX_EV_CONFLICT, .slot = slot, .src = v->spa };
+
+	count(slot, VX_CTR_VIP_CONFLICT);
+	if (w) {
+		ev.at_ns = bpf_ktime_get_boot_ns();
+		vx_mac_copy(ev.mac, p->l.eth->src);
+		push_limited(w, &ev, VX_EV_CONFLICT, DECIDE_CONFLICT_NS, 1);
+	}
+	return XDP_PASS;
+}
+
+vx_inline int arp_in(struct pkt *p)
+{
+	struct vx_eth *eth = (struct vx_eth *)p->l.eth;
+	__u32 slot, sender, target;
+	struct vx_vr_config *cfg;
+	enum arp_about about;
+	struct arp_ip4 *arp;
+	struct arp_view v;
+	bool lease;
+	__u64 role;
+
+	arp = arp_parse(&p->c, eth, &v);
+	if (!arp)
+		return XDP_PASS;
+	sender = vip_slot(p, v.spa);
+	target = vip_slot(p, v.tpa);
+	slot = sender != NO_SLOT ? sender : target;
+	if (slot == NO_SLOT)
+		return XDP_PASS;
+	cfg = bpf_map_lookup_elem(&vr_config, &slot);
+	if (!cfg)
+		return XDP_PASS;
+	/* Frames for another station's MAC are not ours to answer or to drop: we see them in promiscuous mode only. */
+	if (!v.broadcast && !vx_mac_eq(eth->dst, cfg->mac))
+		return XDP_PASS;
+	about = arp_classify(&v, target != NO_SLOT, sender != NO_SLOT, vx_mac_eq(eth->src, cfg->mac));
+	if (about == ARP_NOTHING)
+		return XDP_PASS;
+	role = role_of(slot);
+	lease = in_lease(role);
+	if (about == ARP_CLAIMS) {
+		if (role >= VX_ROLE_ACTIVE_MIN)
+			return arp_conflict(p, &v, slot);
+		/*
+		 * The Active Router announces the VIP. The kernel should learn that, but if it holds the VIP on lo it would
+		 * answer an announcement made as a request; made as a reply it says the same and is never answered (ARP-7).
+		 */
+		if (v.spa == v.tpa)
+			arp->op = VX_BE16(ARP_OP_REPLY);
+		return XDP_PASS;
+	}
+	if (lease && v.odd) { /* ARP-5 */
+		count(slot, VX_CTR_ARP_ODD);
+		return XDP_PASS;
+	}
+	if (lease) {
+		count(slot, VX_CTR_ARP_REPLY);
+		arp_reply_in_place(eth, arp, cfg->mac);
+		return XDP_TX;
+	}
+	count(slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ARP_LAPSED : VX_CTR_ARP_DROP);
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int vrrp_xdp(struct xdp_md *ctx)
+{
+	struct pkt p = {
+		.c = { .pos = (const __u8 *)(long)ctx->data, .end = (const __u8 *)(long)ctx->data_end },
+		.ctx = ctx,
+		.ifindex = ctx->ingress_ifindex,
+	};
+	struct vx_vr_ref *iface;
+
+	switch (parse_link(&p.c, &p.l)) {
+	case PARSE_SHORT: /* RX-1 */
+		return XDP_PASS;
+	case PARSE_TAGS: /* RX-2 */
+		p.l.vlan = 0;
+		iface = vr_find(&p, 0);
+		if (iface)
+			count(iface->slot, VX_CTR_RX_VLAN_OTHER);
+		return XDP_PASS;
+	case PARSE_OK:
+		break;
+	}
+	if (p.l.type == VX_BE16(VX_ETH_P_IP))
+		return ip4_in(&p);
+	if (p.l.type == VX_BE16(VX_ETH_P_ARP))
+		return arp_in(&p);
+	return XDP_PASS;
+}
+
+/* Run by the controller through BPF_PROG_RUN with a struct vx_timer_cmd: userspace cannot call bpf_timer_start(). */
+SEC("syscall")
+int vx_timer(struct vx_timer_cmd *cmd)
+{
+	__u32 slot = cmd->slot;
+	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+
+	if (!w)
+		return -1;
+	if (cmd->op == VX_TIMER_CANCEL) {
+		*(volatile __u64 *)&w->deadline_ns = 0;
+		bpf_timer_cancel(&w->timer);
+		w->fire_ns = 0;
+		return 0;
+	}
+	bpf_timer_init(&w->timer, &vr_watch, CLOCK_BOOTTIME); /* fails harmlessly where it was done before */
+	if (bpf_timer_set_callback(&w->timer, on_timer))
+		return -1;
+	w->adver_ns = cmd->adver_ns;
+	w->src = cmd->src;
+	w->priority = cmd->priority;
+	w->said = 0;
+	w->fire_ns = 0;
+	watch_arm(w, cmd->deadline_ns, bpf_ktime_get_boot_ns());
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
