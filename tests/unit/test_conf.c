@@ -1,0 +1,1261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * conf_*.c: golden files, and what a golden file cannot show: limits, hostile input, the flags of `attach`.
+ *
+ * tests/conf/NAME.conf goes in; NAME.ok holds the messages, then what conf_print() writes if there was no error.
+ * GOLDEN_UPDATE=1 rewrites the NAME.ok files: read the diff before you commit it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+
+static const char *golden_dir = "tests/conf";
+
+/* ---- helpers ---- */
+
+struct text {
+	char *s;
+	size_t len, cap;
+};
+
+static void text_add(struct text *t, const char *s, size_t n)
+{
+	if (t->len + n + 1 > t->cap) {
+		t->cap = (t->len + n + 1) * 2;
+		t->s = realloc(t->s, t->cap);
+		assert_non_null(t->s);
+	}
+	memcpy(t->s + t->len, s, n);
+	t->len += n;
+	t->s[t->len] = '\0';
+}
+
+static void text_str(struct text *t, const char *s)
+{
+	text_add(t, s, strlen(s));
+}
+
+static struct text slurp(const char *path)
+{
+	struct text t = { 0 };
+	char buf[65536];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	if (!f)
+		return t;
+	text_str(&t, "");
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+		text_add(&t, buf, n);
+	fclose(f);
+	return t;
+}
+
+/* A file in memory. */
+struct mem_file {
+	const char *path;
+	const char *bytes;
+	size_t len; /* 0: strlen() */
+};
+
+/* One run of the parser and all that came out of it. */
+struct run {
+	struct conf conf;
+	int rc;
+	struct text msgs; /* file:line: severity: text */
+	int warnings, errors;
+	const struct mem_file *files;
+	size_t nfiles;
+};
+
+static void on_msg(void *arg, enum conf_severity sev, const char *file, int line, const char *text)
+{
+	const char *slash = strrchr(file, '/');
+	struct run *r = arg;
+	char where[256];
+
+	assert_true(strncmp(text, "error", 5) != 0);
+	snprintf(where, sizeof(where), "%s:%d: %s: ", slash ? slash + 1 : file, line,
+		 sev == CONF_ERROR ? "error" : "warning");
+	text_str(&r->msgs, where);
+	text_str(&r->msgs, text);
+	text_str(&r->msgs, "\n");
+	if (sev == CONF_ERROR)
+		r->errors++;
+	else
+		r->warnings++;
+}
+
+static int disk_read(void *arg, const char *pattern, conf_emit_fn emit, void *emit_arg)
+{
+	glob_t g;
+	int n = 0, err = 0;
+
+	(void)arg;
+	if (glob(pattern, GLOB_BRACE, NULL, &g))
+		return -ENOENT;
+	for (size_t i = 0; i < g.gl_pathc && !err; i++) {
+		struct text t = slurp(g.gl_pathv[i]);
+
+		err = t.s ? emit(emit_arg, g.gl_pathv[i], t.s, t.len) : -EACCES;
+		free(t.s);
+		n++;
+	}
+	globfree(&g);
+	return err ? err : n;
+}
+
+/* Exact names only; what a test needs of wildcards is in the golden files. The copy has no byte to spare, so that the
+ * address sanitizer sees every step over the end. */
+static int mem_read(void *arg, const char *pattern, conf_emit_fn emit, void *emit_arg)
+{
+	const struct run *r = arg;
+
+	for (size_t i = 0; i < r->nfiles; i++) {
+		const struct mem_file *f = &r->files[i];
+		size_t len = f->len ? f->len : strlen(f->bytes);
+		char *bytes;
+		int err;
+
+		if (strcmp(f->path, pattern) != 0)
+			continue;
+		bytes = malloc(len ? len : 1);
+		assert_non_null(bytes);
+		memcpy(bytes, f->bytes, len);
+		err = emit(emit_arg, f->path, bytes, len);
+		free(bytes);
+		return err ? err : 1;
+	}
+	return -ENOENT;
+}
+
+static const char *env(void *arg, const char *name)
+{
+	(void)arg;
+	if (!strcmp(name, "VIP"))
+		return "192.0.2.50";
+	return strcmp(name, "TWO_LINES") ? NULL : "a\nb";
+}
+
+static void run_files(struct run *r, const struct mem_file *files, size_t n)
+{
+	const struct conf_io io = { .read = mem_read, .env = env, .config_id = "node1", .arg = r };
+
+	memset(r, 0, sizeof(*r));
+	text_str(&r->msgs, "");
+	r->files = files;
+	r->nfiles = n;
+	conf_init(&r->conf);
+	r->rc = conf_load(&r->conf, files[0].path, &io, on_msg, r);
+	if (r->rc >= 0)
+		assert_int_equal(r->rc, r->errors);
+}
+
+static void run_bytes(struct run *r, const char *bytes, size_t len)
+{
+	const struct mem_file f = { "t.conf", bytes, len };
+
+	run_files(r, &f, 1);
+}
+
+static void run_text(struct run *r, const char *text)
+{
+	run_bytes(r, text, strlen(text));
+}
+
+static void run_end(struct run *r)
+{
+	conf_free(&r->conf);
+	free(r->msgs.s);
+}
+
+/* An instance with @body; what is not under test is good. */
+static void run_instance(struct run *r, const char *body)
+{
+	struct text t = { 0 };
+
+	text_str(&t, "vrrp_instance V {\ninterface eth0\nvirtual_router_id 51\n");
+	text_str(&t, body);
+	text_str(&t, "\n}\n");
+	run_text(r, t.s);
+	free(t.s);
+}
+
+static void assert_silent(const struct run *r)
+{
+	if (r->msgs.len)
+		fail_msg("unexpected: %s", r->msgs.s);
+	assert_int_equal(r->rc, 0);
+}
+
+static void assert_says(const struct run *r, const char *words)
+{
+	if (!strstr(r->msgs.s, words))
+		fail_msg("\"%s\" is missing in: %s", words, r->msgs.s);
+}
+
+/* Exactly one message, an error with these words. */
+static void assert_one_error(const struct run *r, const char *words)
+{
+	assert_says(r, words);
+	if (r->errors != 1 || r->warnings)
+		fail_msg("more than one message: %s", r->msgs.s);
+}
+
+static void assert_one_warning(const struct run *r, const char *words)
+{
+	assert_says(r, words);
+	if (r->errors || r->warnings != 1)
+		fail_msg("more than one message: %s", r->msgs.s);
+}
+
+static void assert_addr(const struct conf_addr *a, const char *want)
+{
+	char buf[46];
+
+	assert_string_equal(conf_addr_str(a, buf, sizeof(buf)), want);
+}
+
+static void assert_same_vr(const struct conf_vr *a, const struct conf_vr *b)
+{
+	assert_string_equal(a->name, b->name);
+	assert_string_equal(a->ifname, b->ifname);
+	assert_int_equal(a->vrid, b->vrid);
+	assert_int_equal(a->family, b->family);
+	assert_int_equal(a->version, b->version);
+	assert_int_equal(a->priority, b->priority);
+	assert_int_equal(a->adver_ns, b->adver_ns);
+	assert_int_equal(a->preempt, b->preempt);
+	assert_int_equal(a->auth_pass_set, b->auth_pass_set);
+	assert_memory_equal(a->auth_pass, b->auth_pass, CONF_AUTH_LEN);
+	assert_memory_equal(&a->src, &b->src, sizeof(a->src));
+	assert_int_equal(a->unicast, b->unicast);
+	assert_int_equal(a->csum, b->csum);
+	assert_int_equal(a->nvips, b->nvips);
+	for (size_t i = 0; i < a->nvips; i++) {
+		assert_memory_equal(&a->vips[i].addr, &b->vips[i].addr, sizeof(a->vips[i].addr));
+		assert_int_equal(a->vips[i].plen, b->vips[i].plen);
+	}
+	assert_int_equal(a->npeers, b->npeers);
+	for (size_t i = 0; i < a->npeers; i++)
+		assert_memory_equal(&a->peers[i].addr, &b->peers[i].addr, sizeof(a->peers[i].addr));
+}
+
+/* What conf_print() writes is read back to the same tree and printed the same again. */
+static void assert_prints_to_itself(const struct conf *c)
+{
+	char *text = conf_print(c), *again;
+	struct run r;
+
+	assert_non_null(text);
+	run_text(&r, text);
+	if (r.errors)
+		fail_msg("printed configuration is refused: %s%s", r.msgs.s, text);
+	assert_int_equal(c->nvrs, r.conf.nvrs);
+	assert_int_equal(c->rt_priority, r.conf.rt_priority);
+	for (size_t i = 0; i < c->nvrs; i++)
+		assert_same_vr(&c->vrs[i], &r.conf.vrs[i]);
+	again = conf_print(&r.conf);
+	assert_string_equal(text, again);
+	free(text);
+	free(again);
+	run_end(&r);
+}
+
+/* ---- golden files ---- */
+
+static void golden(void **state)
+{
+	const struct conf_io io = { .read = disk_read, .env = env, .config_id = "node1" };
+	const char *path = *state;
+	struct run r = { 0 };
+	struct text want;
+	char ok[4096];
+
+	text_str(&r.msgs, "");
+	conf_init(&r.conf);
+	r.rc = conf_load(&r.conf, path, &io, on_msg, &r);
+	assert_int_equal(r.rc, r.errors);
+	if (!r.errors) {
+		char *printed = conf_print(&r.conf);
+
+		assert_prints_to_itself(&r.conf);
+		text_str(&r.msgs, printed);
+		free(printed);
+	}
+	snprintf(ok, sizeof(ok), "%.*s.ok", (int)(strlen(path) - strlen(".conf")), path);
+	if (getenv("GOLDEN_UPDATE")) {
+		FILE *f = fopen(ok, "w");
+
+		assert_non_null(f);
+		fputs(r.msgs.s, f);
+		fclose(f);
+	}
+	want = slurp(ok);
+	if (!want.s)
+		fail_msg("%s does not exist; GOLDEN_UPDATE=1 writes it", ok);
+	assert_string_equal(r.msgs.s, want.s);
+	free(want.s);
+	run_end(&r);
+}
+
+static int run_golden(void)
+{
+	struct CMUnitTest *tests;
+	char pattern[4096];
+	glob_t g;
+	int failed;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.conf", golden_dir);
+	if (glob(pattern, 0, NULL, &g)) {
+		fprintf(stderr, "%s holds no golden files\n", golden_dir);
+		return 1;
+	}
+	tests = calloc(g.gl_pathc, sizeof(*tests));
+	if (!tests)
+		return 1;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		tests[i] = (struct CMUnitTest){
+			.name = strrchr(g.gl_pathv[i], '/') + 1,
+			.test_func = golden,
+			.initial_state = g.gl_pathv[i],
+		};
+	failed = _cmocka_run_group_tests("golden", tests, g.gl_pathc, NULL, NULL);
+	free(tests);
+	globfree(&g);
+	return failed;
+}
+
+/* ---- lexer ---- */
+
+static void comment_sign_inside_word_ends_the_line(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "authentication {\nauth_type PASS\nauth_pass p#ss\n}\nvirtual_ipaddress { 192.0.2.1/24!x\n}");
+	assert_silent(&r);
+	assert_string_equal((char *)r.conf.vrs[0].auth_pass, "p");
+	assert_int_equal(r.conf.vrs[0].vips[0].plen, 24);
+	run_end(&r);
+}
+
+static void double_quotes_protect_comment_signs_and_braces(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance \"a {b} #1!\" { interface eth0\nvirtual_router_id 1\n"
+		     "virtual_ipaddress { 192.0.2.1 } }");
+	assert_silent(&r);
+	assert_string_equal(r.conf.vrs[0].name, "a {b} #1!");
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void braces_may_stand_anywhere(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance V\n{\ninterface eth0 } vrrp_instance W{interface eth1\nvirtual_router_id 2\n"
+		     "virtual_ipaddress{\n192.0.2.1 } }");
+	assert_int_equal(r.conf.nvrs, 2);
+	assert_string_equal(r.conf.vrs[0].ifname, "eth0");
+	assert_string_equal(r.conf.vrs[1].ifname, "eth1");
+	run_end(&r);
+}
+
+static void quote_in_mid_word_starts_a_new_word(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "priority 10\"0\"\nvirtual_ipaddress { 192.0.2.1 }");
+	assert_one_warning(&r, "\"0\" after \"priority\" is one word too many");
+	assert_int_equal(r.conf.vrs[0].priority, 10);
+	run_end(&r);
+}
+
+static void carriage_returns_and_byte_order_mark_are_dropped(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "\xef\xbb\xbfvrrp_instance V {\r\ninterface eth0\r\nvirtual_router_id 5\r\n"
+		     "virtual_ipaddress {\r\n192.0.2.1\r\n}\r\n}\r\n");
+	assert_silent(&r);
+	assert_string_equal(r.conf.vrs[0].ifname, "eth0");
+	run_end(&r);
+}
+
+static void unclosed_quote_is_one_error_and_keeps_the_brace(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance \"V {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress { 192.0.2.1 }\n}\n");
+	assert_one_error(&r, "t.conf:1: error: a quote after vrrp_instance is not closed");
+	run_end(&r);
+}
+
+static void definition_is_expanded_when_used_and_recursively(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "$NET=192.0.${SUB}\n$SUB=2\n$P=  90 \npriority $P\n"
+			 "virtual_ipaddress {\n${NET}.1/24\n$SUB=3\n${NET}.1/24\n}");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].priority, 90);
+	assert_addr(&r.conf.vrs[0].vips[0].addr, "192.0.2.1");
+	assert_addr(&r.conf.vrs[0].vips[1].addr, "192.0.3.1");
+	run_end(&r);
+}
+
+static void undefined_reference_stays_as_it_is(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance ${NO}x$y { interface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 192.0.2.1 } }");
+	assert_silent(&r);
+	assert_string_equal(r.conf.vrs[0].name, "${NO}x$y");
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void multi_line_definition_makes_instances(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "$VIPS= \\\n  10.0.${N}.1/24 \\\n  10.0.${N}.2/24\n"
+		     "$VI= \\\nvrrp_instance VI_${N} { \\\n interface eth0.${N} \\ \n virtual_router_id $N \\\n"
+		     " @node1 priority 150 \\\n @^node1 priority 50 \\\n"
+		     " virtual_ipaddress { \\\n $VIPS \\\n } \\\n}\n$N=1\n$VI\n$N=2\n$VI\n");
+	assert_silent(&r);
+	assert_int_equal(r.conf.nvrs, 2);
+	assert_string_equal(r.conf.vrs[1].ifname, "eth0.2");
+	assert_int_equal(r.conf.vrs[1].priority, 150);
+	assert_int_equal(r.conf.vrs[1].nvips, 2);
+	assert_addr(&r.conf.vrs[1].vips[1].addr, "10.0.2.2");
+	run_end(&r);
+}
+
+static void empty_line_or_comment_ends_a_multi_line_definition(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "$V= \\\n 192.0.2.1 \\\n\nfoo\n$W= \\\n 192.0.2.2 \\\n # c \\\nbar\n"
+		     "vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n$V\n$W\n}\n}\n");
+	assert_int_equal(r.errors, 0);
+	assert_int_equal(r.warnings, 2);
+	assert_says(&r, "t.conf:4: warning: \"foo\"");
+	assert_says(&r, "t.conf:8: warning: \"bar\"");
+	assert_int_equal(r.conf.vrs[0].nvips, 2);
+	run_end(&r);
+}
+
+static void condition_keeps_lines_of_this_host_only(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r,
+		     "@node1 priority 150\n@node2 priority 50\n@^node1 interface eth7\n@^node2 advert_int 3\n@node1\n"
+		     "@node2 $X= \\\n garbage \\\n garbage\nvirtual_ipaddress { 192.0.2.1 }");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].priority, 150);
+	assert_int_equal(r.conf.vrs[0].adver_ns, 3000000000ull);
+	assert_string_equal(r.conf.vrs[0].ifname, "eth0");
+	run_end(&r);
+}
+
+static void condition_can_come_out_of_a_definition(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "$MAIN=@node1\n$OTHER=@node2\n$MAIN priority 240\n$OTHER priority 7\n"
+			 "virtual_ipaddress { 192.0.2.1 }");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].priority, 240);
+	run_end(&r);
+}
+
+static void seq_repeats_the_rest_of_the_line(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress {\n~SEQ(N,10,2,14) 192.0.2.${N}/24\n$M=3\n~SEQ(A, 1, $M) ~SEQ(B,2,-1,1) "
+			 "10.0.${A}.${B}\n~SEQx(X,0x10,16,32) 10.1.0.${X}\n}");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].nvips, 11);
+	assert_addr(&r.conf.vrs[0].vips[2].addr, "192.0.2.14");
+	assert_addr(&r.conf.vrs[0].vips[3].addr, "10.0.1.2");
+	assert_addr(&r.conf.vrs[0].vips[8].addr, "10.0.3.1");
+	assert_addr(&r.conf.vrs[0].vips[10].addr, "10.1.0.20");
+	run_end(&r);
+}
+
+static void lst_takes_values_and_tuples(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress {\n~LST({A,B},{1,2},{3,4}) 10.0.${A}.${B}/32\n"
+			 "~LST(C, 7, 9) ~SEQ(D,2) 10.${C}.0.${D}\n}");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].nvips, 6);
+	assert_addr(&r.conf.vrs[0].vips[1].addr, "10.0.3.4");
+	assert_addr(&r.conf.vrs[0].vips[5].addr, "10.9.0.2");
+	run_end(&r);
+}
+
+static void malformed_seq_and_lst_are_errors(void **state)
+{
+	static const char *const bad[] = {
+		"~SEQ(N) x",
+		"~SEQ(N,1,0,5) x",
+		"~SEQ(N,5,1,1) x",
+		"~SEQ(1N,1,2) x",
+		"~SEQ(N,1,2",
+		"~SEQ(N,a,b) x",
+		"~LST(A) x",
+		"~LST({A,B},{1}) x",
+		"~LST({A,B},1,2) x",
+		"~LST() x",
+		"~SEQ(N,1,2,3,4) x",
+		"~LST({},{}) x",
+		"~SEQ(N,1,99999999999999) x",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct run r;
+
+		run_text(&r, bad[i]);
+		assert_one_error(&r, "t.conf:1: error: \"~");
+		run_end(&r);
+	}
+}
+
+static void built_in_definitions_have_values(void **state)
+{
+	const struct mem_file f = { "dir/t.conf",
+				    "vrrp_instance \"${_PWD} ${_INSTANCE} ${_HASH}${_BANG}\" {\ninterface eth0\n"
+				    "virtual_router_id ${_RANDOM 7 7}\npriority ${_RANDOM 1 255}\n"
+				    "virtual_ipaddress {\n${_ENV VIP}/24\n}\n}\n",
+				    0 };
+	struct run r;
+
+	(void)state;
+	run_files(&r, &f, 1);
+	assert_silent(&r);
+	assert_string_equal(r.conf.vrs[0].name, "dir node1 #!");
+	assert_int_equal(r.conf.vrs[0].vrid, 7);
+	assert_addr(&r.conf.vrs[0].vips[0].addr, "192.0.2.50");
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void hash_built_in_starts_no_comment_without_quotes(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "authentication {\nauth_type PASS\nauth_pass p${_HASH}s${_BANG}\n}\n"
+			 "virtual_ipaddress { 192.0.2.1 }");
+	assert_silent(&r);
+	assert_string_equal((char *)r.conf.vrs[0].auth_pass, "p#s!");
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void unset_environment_variable_is_empty_with_a_warning(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress { 192.0.2.1 ${_ENV NONE} ${_ENV TWO_LINES}\n}");
+	assert_int_equal(r.errors, 0);
+	assert_int_equal(r.warnings, 2);
+	assert_says(&r, "${_ENV NONE} is empty because");
+	assert_says(&r, "${_ENV TWO_LINES} is empty because");
+	run_end(&r);
+}
+
+static void random_numbers_are_the_same_on_every_read(void **state)
+{
+	static const char text[] = "vrrp_instance V${_RANDOM} { interface eth0\nvirtual_router_id 1\n"
+				   "virtual_ipaddress { 192.0.2.1 } }";
+	struct run a, b;
+
+	(void)state;
+	run_text(&a, text);
+	run_text(&b, text);
+	assert_string_equal(a.conf.vrs[0].name, b.conf.vrs[0].name);
+	run_end(&a);
+	run_end(&b);
+}
+
+static void include_is_relative_to_the_including_file(void **state)
+{
+	static const struct mem_file files[] = {
+		{ "etc/a.conf", "include sub/b.conf\n", 0 },
+		{ "etc/sub/b.conf", "vrrp_instance V {\ninclude \"c.conf\"\n}\n", 0 },
+		{ "etc/sub/c.conf", "\ninterface eth0 # from c\nvirtual_router_id 300\nvirtual_ipaddress { 192.0.2.1 }",
+		  0 },
+	};
+	struct run r;
+
+	(void)state;
+	run_files(&r, files, 3);
+	assert_one_error(&r, "c.conf:3: error: virtual_router_id 300 is outside 1-255");
+	assert_int_equal(r.conf.nfiles, 3);
+	assert_string_equal(r.conf.vrs[0].file, "etc/sub/b.conf");
+	assert_string_equal(r.conf.vrs[0].ifname, "eth0");
+	run_end(&r);
+}
+
+static void missing_include_is_a_warning_and_a_checked_one_an_error(void **state)
+{
+	static const struct {
+		const char *line;
+		int errors, warnings;
+	} t[] = {
+		{ "include none.conf", 0, 1 },  { "include none/*.conf", 0, 0 },  { "includer none.conf", 0, 1 },
+		{ "includem none.conf", 1, 0 }, { "includem none/*.conf", 0, 0 }, { "includew none/*.conf", 1, 0 },
+		{ "includeb {t,none}", 2, 0 },  { "includea none/*.conf", 1, 0 }, { "include", 1, 0 },
+		{ "included none.conf", 0, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct run r;
+
+		run_text(&r, t[i].line);
+		assert_int_equal(r.errors, t[i].errors);
+		assert_int_equal(r.warnings, t[i].warnings);
+		run_end(&r);
+	}
+}
+
+static void includeb_reads_every_alternative(void **state)
+{
+	static const struct mem_file files[] = {
+		{ "a.conf", "vrrp_instance V {\nincludeb {x,y{1,2}}.inc\n}\n", 0 },
+		{ "x.inc", "interface eth0", 0 },
+		{ "y1.inc", "virtual_router_id 9", 0 },
+		{ "y2.inc", "virtual_ipaddress { 192.0.2.1 }", 0 },
+	};
+	struct run r;
+
+	(void)state;
+	run_files(&r, files, 4);
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].vrid, 9);
+	run_end(&r);
+}
+
+static void missing_main_file_is_enoent(void **state)
+{
+	const struct mem_file f = { "other", "", 0 };
+	struct run r = { .files = &f, .nfiles = 1 };
+	const struct conf_io io = { .read = mem_read, .arg = &r };
+	struct conf c;
+
+	(void)state;
+	conf_init(&c);
+	assert_int_equal(conf_load(&c, "none.conf", &io, on_msg, &r), -ENOENT);
+	conf_free(&c);
+}
+
+static void empty_file_is_an_empty_configuration(void **state)
+{
+	const struct mem_file f = { "t.conf", "", 0 };
+	struct run r;
+	char *text;
+
+	(void)state;
+	run_files(&r, &f, 1);
+	assert_silent(&r);
+	assert_int_equal(r.conf.nvrs, 0);
+	text = conf_print(&r.conf);
+	assert_string_equal(text, "");
+	free(text);
+	run_end(&r);
+}
+
+static void unknown_block_is_skipped_with_one_warning(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "fancy_thing a b\n{\ninterface eth9\nsub { priority 3\n}\n}\nvirtual_ipaddress { 192.0.2.1 }");
+	assert_one_warning(&r, "t.conf:4: warning: \"fancy_thing\" is not supported and is skipped with its block");
+	assert_string_equal(r.conf.vrs[0].ifname, "eth0");
+	assert_int_equal(r.conf.vrs[0].priority, 100);
+	run_end(&r);
+}
+
+/* ---- hostile input ---- */
+
+static void nul_byte_is_one_error(void **state)
+{
+	static const char bytes[] = "vrrp_instance V {\ninter\0face eth0\nbad\nbad\n";
+	struct run r;
+
+	(void)state;
+	run_bytes(&r, bytes, sizeof(bytes) - 1);
+	assert_one_error(&r, "t.conf:2: error: byte 0x00 is not text");
+	run_end(&r);
+}
+
+static void line_of_a_mebibyte_is_one_error(void **state)
+{
+	size_t len = 1 << 20;
+	char *line = malloc(len);
+	struct run r;
+
+	(void)state;
+	assert_non_null(line);
+	memset(line, 'x', len);
+	run_bytes(&r, line, len);
+	assert_one_error(&r, "this line has 1048576 characters");
+	free(line);
+	run_end(&r);
+}
+
+static void ten_thousand_nested_braces_are_one_error(void **state)
+{
+	struct text t = { 0 };
+	struct run r;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		text_str(&t, "a {\n");
+	run_text(&r, t.s);
+	assert_int_equal(r.errors, 1);
+	assert_says(&r, "blocks stand more than 64 deep");
+	free(t.s);
+	run_end(&r);
+}
+
+static void file_that_includes_itself_is_one_error(void **state)
+{
+	const struct mem_file f = { "t.conf", "include t.conf\ninclude t.conf\n", 0 };
+	struct run r;
+
+	(void)state;
+	run_files(&r, &f, 1);
+	assert_one_error(&r, "look for files that include themselves");
+	run_end(&r);
+}
+
+static void definition_that_uses_itself_is_one_error(void **state)
+{
+	static const char *const loops[] = {
+		"$A=$A\n$A\n",
+		"$A=x${A}y\n${A}\n$A\n",
+		"$A=${B}${B}\n$B=${A}${A}\n$A\n",
+		"$A= \\\n x \\\n $A \\\n $A\n$A\n",
+		"$A=~SEQ(N,1,3) $A\n$A\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(loops) / sizeof(loops[0]); i++) {
+		struct run r;
+
+		run_text(&r, loops[i]);
+		assert_int_equal(r.errors, 1);
+		assert_says(&r, "itself");
+		run_end(&r);
+	}
+}
+
+static void definitions_that_double_are_one_error(void **state)
+{
+	struct text t = { 0 };
+	char line[64];
+	struct run r;
+
+	(void)state;
+	text_str(&t, "$A0=0123456789\n");
+	for (int i = 1; i < 40; i++) {
+		snprintf(line, sizeof(line), "$A%d=${A%d}${A%d}\n", i, i - 1, i - 1);
+		text_str(&t, line);
+	}
+	text_str(&t, "$A39\n");
+	run_text(&r, t.s);
+	assert_int_equal(r.errors, 1);
+	free(t.s);
+	run_end(&r);
+}
+
+static void runaway_seq_is_one_error(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance V {\n~SEQ(A,1,1000000) ~SEQ(B,1,1000000) state BACKUP\n}\n");
+	assert_one_error(&r, "t.conf:2: error: definitions and ~SEQ need more than 3000000 steps");
+	run_end(&r);
+}
+
+static void more_than_a_hundred_errors_end_the_reading(void **state)
+{
+	struct text t = { 0 };
+	struct run r;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++)
+		text_str(&t, "}\n");
+	run_text(&r, t.s);
+	assert_int_equal(r.errors, 101);
+	assert_says(&r, "t.conf:101: error: 100 errors so far");
+	free(t.s);
+	run_end(&r);
+}
+
+/* 10 MiB of the first two and 1 MiB of the rest: a parser that is not linear takes minutes here. */
+static void ten_mebibytes_of_anything_end(void **state)
+{
+	static const char *const parts[] = {
+		"a\n",
+		"vrrp_instance V {}\n",
+		"{",
+		"}",
+		"a{",
+		"\"",
+		"$A=$A\n",
+		"$",
+		"${",
+		"@",
+		"@x $A=\\\n",
+		"~SEQ(",
+		"~LST({,",
+		"#",
+		"\n",
+		"\\\n",
+		"include \n",
+		"$A= \\\n",
+		"vrrp_instance V {\n",
+		"vrrp_instance V {}\n",
+		"x ${a",
+		"192.0.2.1\n",
+		"~LST(A,1) ",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t n = strlen(parts[i]), size = (size_t)(i < 2 ? 10 : 1) << 20;
+		char *bytes = malloc(size);
+		struct run r;
+
+		assert_non_null(bytes);
+		for (size_t at = 0; at < size; at++)
+			bytes[at] = parts[i][at % n];
+		run_bytes(&r, bytes, size);
+		assert_true(r.errors <= 101);
+		assert_true(r.warnings <= 1001);
+		free(bytes);
+		run_end(&r);
+	}
+}
+
+static void sixty_five_thousand_instances_made_by_seq_are_read(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r,
+		 "$VI4= \\\nvrrp_instance vrrp4.${IF}.${NUM}.${ID} { \\\ninterface bond${IF}.${NUM} \\\n"
+		 "virtual_router_id ${ID} \\\npriority 130 \\\nvirtual_ipaddress { \\\n10.${IF}.${NUM}.${ID}/24 \\\n"
+		 "} \\\n}\n~SEQ(IF,0,7) ~SEQ(NUM,0,31) ~SEQ(ID,1,254) $VI4\n");
+	assert_silent(&r);
+	assert_int_equal(r.conf.nvrs, 65024);
+	assert_string_equal(r.conf.vrs[65023].name, "vrrp4.7.31.254");
+	run_end(&r);
+}
+
+/* Cuts and single-byte changes of a file that uses every feature: no crash, and the result is consistent. */
+static void damaged_files_end_with_messages_only(void **state)
+{
+	static const char good[] =
+		"\xef\xbb\xbf$N=1 # c\n$M= \\\n a ${N} \\\n } \n@node1 include x{1,2}\nglobal_defs {\n"
+		"vrrp_version 3\n}\nvrrp_instance \"V 1\" {\ninterface eth0\nvirtual_router_id ${N}\n"
+		"~SEQx(A,1,2,9) ~LST({B,C},{1,2}) advert_int 0.5\nstate MASTER\nauthentication {\n"
+		"auth_type PASS\nauth_pass \"x#y\"\n}\nunicast_peer {\n192.0.2.9 min_ttl 3\n}\n"
+		"virtual_ipaddress {\n192.0.2.${N}/24 dev eth0 brd +\n${_ENV VIP} ${_RANDOM 1 9}\n}\n}\n";
+	static const char odd[] = "\0\"{}$@~#!\\\n ,()0z\xff";
+	char bytes[sizeof(good)];
+	struct run r;
+
+	(void)state;
+	for (size_t len = 1; len < sizeof(good); len++) {
+		run_bytes(&r, good, len);
+		run_end(&r);
+	}
+	for (size_t at = 0; at < sizeof(good) - 1; at++)
+		for (size_t i = 0; i < sizeof(odd) - 1; i++) {
+			memcpy(bytes, good, sizeof(good));
+			bytes[at] = odd[i];
+			run_bytes(&r, bytes, sizeof(good) - 1);
+			if (r.rc == 0)
+				assert_prints_to_itself(&r.conf);
+			run_end(&r);
+		}
+}
+
+/* ---- values ---- */
+
+static void numbers_are_strict(void **state)
+{
+	static const char *const bad[] = { "0",  "256",  "300", "1s",  "0x10",   "1e2",
+					   "-1", "\"\"", "1.0", "abc", "\"5 \"", "99999999999999999999999999" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[128];
+		struct run r;
+
+		snprintf(line, sizeof(line), "virtual_router_id %s\nvirtual_ipaddress { 192.0.2.1 }", bad[i]);
+		run_instance(&r, line);
+		assert_one_error(&r, "virtual_router_id");
+		run_end(&r);
+	}
+}
+
+static void plus_sign_and_blanks_in_quotes_are_numbers(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "priority +7\nadvert_int \" 2\"\nvirtual_ipaddress { 192.0.2.1 }");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].priority, 7);
+	assert_int_equal(r.conf.vrs[0].adver_ns, 2000000000ull);
+	run_end(&r);
+}
+
+static void advert_int_is_rounded_like_keepalived(void **state)
+{
+	static const struct {
+		const char *text;
+		int version;
+		uint64_t ms;
+	} t[] = {
+		{ "1", 2, 1000 },        { "0.4", 2, 1000 },     { "1.5", 2, 2000 },     { "1.49", 2, 1000 },
+		{ "255", 2, 255000 },    { "254.6", 2, 255000 }, { "0.01", 3, 10 },      { "0.014", 3, 10 },
+		{ "0.015", 3, 20 },      { "40.95", 3, 40950 },  { "40.954", 3, 40950 }, { ".5", 3, 500 },
+		{ "1.000000", 3, 1000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		char line[128];
+		struct run r;
+
+		snprintf(line, sizeof(line), "version %d\nadvert_int %s\nvirtual_ipaddress { 192.0.2.1 }", t[i].version,
+			 t[i].text);
+		run_instance(&r, line);
+		assert_int_equal(r.errors, 0);
+		assert_int_equal(r.conf.vrs[0].adver_ns, t[i].ms * 1000000);
+		run_end(&r);
+	}
+}
+
+static void advert_int_out_of_range_or_malformed_is_an_error(void **state)
+{
+	static const char *const bad[] = { "0",     "0.009", "255.1", "256",       "40.96", "1s", "-1",
+					   "1.2.3", ".",     "",      "1.1234567", "1e1",   "1." };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[128];
+		struct run r;
+
+		snprintf(line, sizeof(line), "version 3\nadvert_int %s\nvirtual_ipaddress { 192.0.2.1 }", bad[i]);
+		run_instance(&r, line);
+		assert_one_error(&r, "advert_int");
+		run_end(&r);
+	}
+}
+
+static void addresses_are_strict(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+	} t[] = {
+		{ "192.0.2.1", 0 },
+		{ "192.0.2.1/0", 0 },
+		{ "fd00::1/128", 0 },
+		{ "192.0.2.1/33", -ERANGE },
+		{ "fd00::1/129", -ERANGE },
+		{ "192.0.2.1/", -ERANGE },
+		{ "192.0.2.1/2x", -ERANGE },
+		{ "192.0.2.1/+4", -ERANGE },
+		{ "192.0.2.1/255.255.255.0", -ERANGE },
+		{ "192.0.2.256", -EINVAL },
+		{ "192.0.2", -EINVAL },
+		{ "host", -EINVAL },
+		{ "", -EINVAL },
+		{ "fd00::g", -EINVAL },
+		{ "192.0.2.1-9", -EINVAL },
+		{ "fe80::1%eth0", -EINVAL },
+	};
+	struct conf_addr a;
+	uint8_t plen;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		assert_int_equal(conf_parse_addr(t[i].text, &a, &plen), t[i].err);
+	assert_int_equal(conf_parse_addr("192.0.2.1/24", &a, NULL), -EINVAL);
+	assert_int_equal(conf_parse_addr("192.0.2.1", &a, &plen), 0);
+	assert_int_equal(plen, 32);
+}
+
+static void interface_name_of_sixteen_characters_is_an_error(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "interface abcdefghijklmnop\nvirtual_ipaddress { 192.0.2.1 }");
+	assert_one_error(&r, "interface \"abcdefghijklmnop\" is not an interface name");
+	run_end(&r);
+}
+
+static void more_than_255_virtual_addresses_are_one_error(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress {\n~SEQ(A,0,255) 10.0.0.${A}\n~SEQ(A,0,255) 10.0.1.${A}\n}");
+	assert_one_error(&r, "\"10.0.0.255\" is address number 256");
+	assert_int_equal(r.conf.vrs[0].nvips, 255);
+	run_end(&r);
+}
+
+static void globals_that_come_last_still_count(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nadvert_int 0.5\n"
+		     "virtual_ipaddress { 192.0.2.1 }\n}\nglobal_defs {\nvrrp_version 3\nv3_checksum_as_v2\n}\n");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].version, 3);
+	assert_int_equal(r.conf.vrs[0].csum, CONF_CSUM_RFC9568);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+/* ---- the flags of attach ---- */
+
+static struct conf_vr *attach(struct run *r)
+{
+	struct conf_addr a;
+	struct conf_vr *vr;
+	uint8_t plen;
+
+	memset(r, 0, sizeof(*r));
+	text_str(&r->msgs, "");
+	conf_init(&r->conf);
+	vr = conf_add_vr(&r->conf, "eth0/51");
+	assert_non_null(vr);
+	snprintf(vr->ifname, sizeof(vr->ifname), "eth0");
+	vr->vrid = 51;
+	assert_int_equal(conf_parse_addr("192.0.2.1/24", &a, &plen), 0);
+	assert_int_equal(conf_vr_add_vip(vr, &a, plen, 0), 0);
+	assert_int_equal(conf_vr_add_vip(vr, &a, 32, 0), -EEXIST);
+	return vr;
+}
+
+static void check(struct run *r)
+{
+	r->rc = conf_check(&r->conf, on_msg, r);
+	assert_int_equal(r->rc, r->errors);
+}
+
+static void defaults_of_attach_are_those_of_rfc_9568(void **state)
+{
+	struct run r;
+	const struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	check(&r);
+	assert_silent(&r);
+	assert_int_equal(vr->version, 3);
+	assert_int_equal(vr->priority, 100);
+	assert_int_equal(vr->adver_ns, 1000000000ull);
+	assert_true(vr->preempt);
+	assert_int_equal(vr->csum, CONF_CSUM_AUTO);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void half_a_second_with_version_2_flags_is_an_error(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	vr->version = 2;
+	vr->adver_ns = 500000000;
+	check(&r);
+	assert_one_error(&r, ":0: error: eth0/51: advert_int 0.500000 s does not fit version 2");
+	run_end(&r);
+}
+
+static void every_bad_flag_is_named(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	vr->ifname[0] = '\0';
+	vr->vrid = 0;
+	vr->priority = 0;
+	vr->adver_ns = 15000000;
+	check(&r);
+	assert_int_equal(r.errors, 4);
+	assert_says(&r, "interface is missing");
+	assert_says(&r, "virtual_router_id is missing");
+	assert_says(&r, "priority 0 is outside 1-255");
+	assert_says(&r, "advert_int 0.015000 s does not fit version 3; use 0.01 to 40.95");
+	run_end(&r);
+}
+
+static void source_of_the_other_family_is_an_error(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	assert_int_equal(conf_parse_addr("fd00::9", &vr->src, NULL), 0);
+	check(&r);
+	assert_one_error(&r, "eth0/51: source address fd00::9 is IPv6 but the virtual router is IPv4");
+	run_end(&r);
+}
+
+static void flags_that_do_not_go_together_are_cleared(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	vr->priority = 255;
+	vr->preempt = false;
+	vr->auth_pass_set = true;
+	memcpy(vr->auth_pass, "secret", 6);
+	check(&r);
+	assert_int_equal(r.errors, 0);
+	assert_int_equal(r.warnings, 2);
+	assert_true(vr->preempt);
+	assert_false(vr->auth_pass_set);
+	assert_null(strstr(r.msgs.s, "secret"));
+	run_end(&r);
+}
+
+static void password_of_eight_bytes_needs_no_terminator(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	vr->version = 2;
+	vr->auth_pass_set = true;
+	memcpy(vr->auth_pass, "#8!{} $x", 8);
+	check(&r);
+	assert_silent(&r);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void freeing_twice_is_harmless(void **state)
+{
+	struct run r;
+
+	(void)state;
+	attach(&r);
+	conf_free(&r.conf);
+	run_end(&r);
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comment_sign_inside_word_ends_the_line),
+		cmocka_unit_test(double_quotes_protect_comment_signs_and_braces),
+		cmocka_unit_test(braces_may_stand_anywhere),
+		cmocka_unit_test(quote_in_mid_word_starts_a_new_word),
+		cmocka_unit_test(carriage_returns_and_byte_order_mark_are_dropped),
+		cmocka_unit_test(unclosed_quote_is_one_error_and_keeps_the_brace),
+		cmocka_unit_test(definition_is_expanded_when_used_and_recursively),
+		cmocka_unit_test(undefined_reference_stays_as_it_is),
+		cmocka_unit_test(multi_line_definition_makes_instances),
+		cmocka_unit_test(empty_line_or_comment_ends_a_multi_line_definition),
+		cmocka_unit_test(condition_keeps_lines_of_this_host_only),
+		cmocka_unit_test(condition_can_come_out_of_a_definition),
+		cmocka_unit_test(seq_repeats_the_rest_of_the_line),
+		cmocka_unit_test(lst_takes_values_and_tuples),
+		cmocka_unit_test(malformed_seq_and_lst_are_errors),
+		cmocka_unit_test(built_in_definitions_have_values),
+		cmocka_unit_test(hash_built_in_starts_no_comment_without_quotes),
+		cmocka_unit_test(unset_environment_variable_is_empty_with_a_warning),
+		cmocka_unit_test(random_numbers_are_the_same_on_every_read),
+		cmocka_unit_test(include_is_relative_to_the_including_file),
+		cmocka_unit_test(missing_include_is_a_warning_and_a_checked_one_an_error),
+		cmocka_unit_test(includeb_reads_every_alternative),
+		cmocka_unit_test(missing_main_file_is_enoent),
+		cmocka_unit_test(empty_file_is_an_empty_configuration),
+		cmocka_unit_test(unknown_block_is_skipped_with_one_warning),
+		cmocka_unit_test(nul_byte_is_one_error),
+		cmocka_unit_test(line_of_a_mebibyte_is_one_error),
+		cmocka_unit_test(ten_thousand_nested_braces_are_one_error),
+		cmocka_unit_test(file_that_includes_itself_is_one_error),
+		cmocka_unit_test(definition_that_uses_itself_is_one_error),
+		cmocka_unit_test(definitions_that_double_are_one_error),
+		cmocka_unit_test(runaway_seq_is_one_error),
+		cmocka_unit_test(more_than_a_hundred_errors_end_the_reading),
+		cmocka_unit_test(ten_mebibytes_of_anything_end),
+		cmocka_unit_test(sixty_five_thousand_instances_made_by_seq_are_read),
+		cmocka_unit_test(damaged_files_end_with_messages_only),
+		cmocka_unit_test(numbers_are_strict),
+		cmocka_unit_test(plus_sign_and_blanks_in_quotes_are_numbers),
+		cmocka_unit_test(advert_int_is_rounded_like_keepalived),
+		cmocka_unit_test(advert_int_out_of_range_or_malformed_is_an_error),
+		cmocka_unit_test(addresses_are_strict),
+		cmocka_unit_test(interface_name_of_sixteen_characters_is_an_error),
+		cmocka_unit_test(more_than_255_virtual_addresses_are_one_error),
+		cmocka_unit_test(globals_that_come_last_still_count),
+		cmocka_unit_test(defaults_of_attach_are_those_of_rfc_9568),
+		cmocka_unit_test(half_a_second_with_version_2_flags_is_an_error),
+		cmocka_unit_test(every_bad_flag_is_named),
+		cmocka_unit_test(source_of_the_other_family_is_an_error),
+		cmocka_unit_test(flags_that_do_not_go_together_are_cleared),
+		cmocka_unit_test(password_of_eight_bytes_needs_no_terminator),
+		cmocka_unit_test(freeing_twice_is_harmless),
+	};
+	int failed;
+
+	if (argc > 1)
+		golden_dir = argv[1];
+	failed = cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+	return failed + run_golden() ? 1 : 0;
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Rules across the fields of a virtual router and across virtual routers. A file and the flags of `attach` come
+ * through here alike; what only a file can say wrong is in conf_parse.c.
+ */
+#include "conf_lex.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_NS  1000000ull
+#define SEC_NS 1000000000ull
+
+enum { VIPS_MAX = 255 };
+
+#define FAIL(d, vr, ...) conf_say(d, CONF_ERROR, (vr)->file, (vr)->line, __VA_ARGS__)
+#define WARN(d, vr, ...) conf_say(d, CONF_WARN, (vr)->file, (vr)->line, __VA_ARGS__)
+
+/* ---- one virtual router ---- */
+
+static void check_ids(struct conf_diag *d, const struct conf_vr *vr, unsigned int reported)
+{
+	if (!vr->name[0] && !(reported & CONF_REP_NAME))
+		FAIL(d, vr, "a virtual router has no name; give it one");
+	if (!vr->ifname[0] && !(reported & CONF_REP_IFNAME))
+		FAIL(d, vr, "%s: interface is missing; name the one that carries the adverts, such as eth0", vr->name);
+	if (!strcmp(vr->ifname, "lo"))
+		FAIL(d, vr, "%s: interface \"lo\" reaches no other router; name a network interface", vr->name);
+	if (!vr->vrid && !(reported & CONF_REP_VRID))
+		FAIL(d, vr, "%s: virtual_router_id is missing; set it to a number from 1 to 255", vr->name);
+	if (!vr->priority && !(reported & CONF_REP_PRIORITY))
+		FAIL(d, vr, "%s: priority 0 is outside 1-255; set it to a number from 1 to 255", vr->name);
+	if (vr->version != 2 && vr->version != 3)
+		FAIL(d, vr, "%s: VRRP version %u does not exist; set it to 2 or 3", vr->name, vr->version);
+}
+
+static void check_advert_int(struct conf_diag *d, const struct conf_vr *vr)
+{
+	unsigned long long us = (unsigned long long)(vr->adver_ns / 1000);
+
+	if (vr->version == 2 && (vr->adver_ns % SEC_NS || vr->adver_ns < SEC_NS || vr->adver_ns > 255 * SEC_NS))
+		FAIL(d, vr,
+		     "%s: advert_int %llu.%06llu s does not fit version 2; use 1 to 255 whole seconds or version 3",
+		     vr->name, us / 1000000, us % 1000000);
+	if (vr->version == 3 &&
+	    (vr->adver_ns % (10 * MS_NS) || vr->adver_ns < 10 * MS_NS || vr->adver_ns > 40950 * MS_NS))
+		FAIL(d, vr, "%s: advert_int %llu.%06llu s does not fit version 3; use 0.01 to 40.95 in steps of 0.01",
+		     vr->name, us / 1000000, us % 1000000);
+}
+
+/* Can this be the address of one host? */
+static bool is_host(const struct conf_addr *a)
+{
+	static const uint8_t zero[16];
+
+	if (a->family == 6)
+		return a->b[0] != 0xff && memcmp(a->b, zero, sizeof(zero)) != 0;
+	return a->b[0] != 0 && a->b[0] < 224;
+}
+
+static void check_addr(struct conf_diag *d, const struct conf_vr *vr, const char *what, const struct conf_addr *a,
+		       int line)
+{
+	char text[46];
+
+	conf_addr_str(a, text, sizeof(text));
+	if (a->family != vr->family)
+		conf_say(d, CONF_ERROR, vr->file, line,
+			 "%s: %s %s is IPv%u but the virtual router is IPv%u; give each family its own", vr->name, what,
+			 text, a->family, vr->family);
+	else if (!is_host(a))
+		conf_say(d, CONF_ERROR, vr->file, line, "%s: %s %s is not the address of a host; use a unicast address",
+			 vr->name, what, text);
+}
+
+static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
+{
+	for (size_t i = 0; i < vr->nvips; i++)
+		check_addr(d, vr, "virtual address", &vr->vips[i].addr, vr->vips[i].line);
+	for (size_t i = 0; i < vr->npeers; i++)
+		check_addr(d, vr, "peer", &vr->peers[i].addr, vr->line);
+	if (vr->src.family)
+		check_addr(d, vr, "source address", &vr->src, vr->line);
+}
+
+/* KA-7 */
+static void check_vip_count(struct conf_diag *d, const struct conf_vr *vr, unsigned int reported)
+{
+	if (vr->nvips > VIPS_MAX)
+		FAIL(d, vr, "%s: %zu virtual addresses do not fit an advert; use at most %d", vr->name, vr->nvips,
+		     VIPS_MAX);
+	if (vr->nvips || (reported & CONF_REP_VIPS))
+		return;
+	if (vr->version == 2)
+		WARN(d, vr, "%s: there is no virtual address, so a takeover moves nothing; add one", vr->name);
+	else
+		FAIL(d, vr, "%s: there is no virtual address; version 3 needs 1 to %d of them", vr->name, VIPS_MAX);
+}
+
+/* What does not go together, with keepalived's way out of it. */
+static void check_conflicts(struct conf_diag *d, struct conf_vr *vr)
+{
+	if (!vr->preempt && vr->priority == 255) {
+		WARN(d, vr, "%s: nopreempt is cleared because priority 255 always takes over; use 1 to 254", vr->name);
+		vr->preempt = true;
+	}
+	if (vr->auth_pass_set && vr->version == 3) {
+		WARN(d, vr, "%s: the password is ignored because version 3 has none (RFC 9568 9); use version 2",
+		     vr->name);
+		vr->auth_pass_set = false;
+		memset(vr->auth_pass, 0, sizeof(vr->auth_pass));
+	}
+}
+
+static uint8_t family_of(const struct conf_vr *vr)
+{
+	if (vr->nvips)
+		return vr->vips[0].addr.family;
+	if (vr->npeers)
+		return vr->peers[0].addr.family;
+	return vr->src.family ? vr->src.family : 4;
+}
+
+static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int reported)
+{
+	if (!vr->family)
+		vr->family = family_of(vr);
+	vr->unicast = vr->npeers > 0;
+	check_ids(d, vr, reported);
+	if (!(reported & CONF_REP_ADVERT))
+		check_advert_int(d, vr);
+	if (vr->family == 6)
+		FAIL(d, vr, "%s: IPv6 virtual routers are not supported yet; use IPv4 addresses", vr->name);
+	check_addrs(d, vr);
+	check_vip_count(d, vr, reported);
+	check_conflicts(d, vr);
+}
+
+/* ---- between virtual routers ---- */
+
+/* What one virtual router claims for itself: with unicast, once for each peer. Sorted, equal claims are neighbours. */
+struct claim {
+	const struct conf_vr *vr;
+	const struct conf_addr *peer; /* NULL: multicast */
+};
+
+static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
+{
+	return a->family != b->family ? a->family - b->family : memcmp(a->b, b->b, sizeof(a->b));
+}
+
+/* KA-4: unicast and multicast are separate spaces. */
+static int cmp_claim(const struct claim *a, const struct claim *b)
+{
+	int c = strcmp(a->vr->ifname, b->vr->ifname);
+
+	if (!c)
+		c = a->vr->vrid - b->vr->vrid;
+	if (!c)
+		c = a->vr->family - b->vr->family;
+	if (!c)
+		c = !!a->peer - !!b->peer;
+	if (!c && a->peer)
+		c = cmp_addr(&a->vr->src, &b->vr->src);
+	if (!c && a->peer)
+		c = cmp_addr(a->peer, b->peer);
+	return c;
+}
+
+/* Equal claims stay in the order of the configuration, so that the later one is complained about. */
+static int by_claim(const void *x, const void *y)
+{
+	const struct claim *a = x, *b = y;
+	int c = cmp_claim(a, b);
+
+	return c ? c : (a->vr > b->vr) - (a->vr < b->vr);
+}
+
+static size_t collect_claims(const struct conf *c, struct claim *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nvrs; i++) {
+		const struct conf_vr *vr = &c->vrs[i];
+
+		if (!vr->vrid || !vr->ifname[0])
+			continue;
+		if (!vr->npeers)
+			out[n++] = (struct claim){ vr, NULL };
+		for (size_t j = 0; j < vr->npeers; j++)
+			out[n++] = (struct claim){ vr, &vr->peers[j].addr };
+	}
+	return n;
+}
+
+static void where(const struct conf_vr *vr, char *buf, size_t len)
+{
+	buf[0] = '\0';
+	if (vr->file[0]) {
+		const char *slash = strrchr(vr->file, '/');
+
+		snprintf(buf, len, " (%.80s:%d)", slash ? slash + 1 : vr->file, vr->line);
+	}
+}
+
+/* @first[i]: the virtual router that claimed what @c->vrs[i] claims. */
+static void say_claims(struct conf_diag *d, const struct conf *c, const struct conf_vr *const *first)
+{
+	char at[128];
+
+	for (size_t i = 0; i < c->nvrs; i++) {
+		const struct conf_vr *vr = &c->vrs[i];
+
+		if (!first[i])
+			continue;
+		where(first[i], at, sizeof(at));
+		FAIL(d, vr, "%s: virtual_router_id %u on %s is taken by \"%s\"%s%s; use another number from 1 to 255",
+		     vr->name, vr->vrid, vr->ifname, first[i]->name, at,
+		     vr->npeers ? ", with the same source and a common peer" : "");
+	}
+}
+
+static bool check_claims(struct conf_diag *d, const struct conf *c)
+{
+	size_t max = 0, n;
+	const struct conf_vr **first = calloc(c->nvrs + 1, sizeof(*first));
+	struct claim *claims;
+
+	for (size_t i = 0; i < c->nvrs; i++)
+		max += c->vrs[i].npeers + 1;
+	claims = calloc(max + 1, sizeof(*claims));
+	if (!first || !claims) {
+		free(first);
+		free(claims);
+		return false;
+	}
+	n = collect_claims(c, claims);
+	qsort(claims, n, sizeof(*claims), by_claim);
+	for (size_t i = 1, start = 0; i < n; i++) {
+		if (cmp_claim(&claims[start], &claims[i]))
+			start = i;
+		else if (!first[claims[i].vr - c->vrs])
+			first[claims[i].vr - c->vrs] = claims[start].vr;
+	}
+	say_claims(d, c, first);
+	free(first);
+	free(claims);
+	return true;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	const struct conf_vr *a = *(const struct conf_vr *const *)x, *b = *(const struct conf_vr *const *)y;
+	int c = strcmp(a->name, b->name);
+
+	return c ? c : (a > b) - (a < b);
+}
+
+static bool check_names(struct conf_diag *d, const struct conf *c)
+{
+	const struct conf_vr **vrs = calloc(c->nvrs + 1, sizeof(*vrs));
+	char at[128];
+
+	if (!vrs)
+		return false;
+	for (size_t i = 0; i < c->nvrs; i++)
+		vrs[i] = &c->vrs[i];
+	qsort(vrs, c->nvrs, sizeof(*vrs), by_name);
+	for (size_t i = 1; i < c->nvrs; i++) {
+		if (!vrs[i]->name[0] || strcmp(vrs[i - 1]->name, vrs[i]->name) != 0)
+			continue;
+		where(vrs[i - 1], at, sizeof(at));
+		FAIL(d, vrs[i], "%s: this name is taken already%s; give each virtual router its own name", vrs[i]->name,
+		     at);
+	}
+	free(vrs);
+	return true;
+}
+
+void conf_check_rest(struct conf *c, const unsigned int *reported, struct conf_diag *d)
+{
+	for (size_t i = 0; i < c->nvrs; i++)
+		check_vr(d, &c->vrs[i], reported ? reported[i] : 0);
+	if (!check_names(d, c) || !check_claims(d, c))
+		conf_say(d, CONF_ERROR, "", 0, "there is not enough memory to compare the virtual routers");
+}
+
+int conf_check(struct conf *c, conf_msg_fn msg, void *msg_arg)
+{
+	struct conf_diag d = { .msg = msg, .arg = msg_arg };
+
+	conf_check_rest(c, NULL, &d);
+	return d.errors;
+}
