@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The subcommands. Each gets what follows its name and returns the process's exit code. */
+#ifndef VX_CMD_H
+#define VX_CMD_H
+
+#include "conf.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+int cmd_attach(int argc, char *argv[]); /* cmd_xdp.c */
+int cmd_detach(int argc, char *argv[]);
+int cmd_run(int argc, char *argv[]);    /* cmd_run.c */
+int cmd_status(int argc, char *argv[]); /* cmd_ctl.c */
+int cmd_stats(int argc, char *argv[]);
+int cmd_version(int argc, char *argv[]); /* main.c */
+int cmd_help(int argc, char *argv[]);
+
+/* Shared by run and attach, in cmd_run.c. They print what is wrong, and return 0 or an exit code. */
+
+/* Runs @conf in the foreground until SIGTERM or SIGINT. */
+int run_conf(const struct conf *conf);
+/* Reads @path into @conf; conf_free() is due in either case. */
+int run_load(struct conf *conf, const char *path);
+/* The default configuration file: ours if it is there, else keepalived's; NULL (said): neither. */
+const char *run_default_conf(void);
+/* Prints a message of conf_load() or conf_check(). */
+void run_conf_msg(void *arg, enum conf_severity severity, const char *file, int line, const char *text);
+/* Values of flags: a whole number from @min to @max, and an XDP mode. */
+int run_number(const char *flag, const char *word, int min, int max, int *out);
+int run_mode(const char *word, enum conf_mode *out);
+
+#endif

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* status, stats: clients of the control sockets of this network namespace. */
+#include "cmd.h"
+#include "ctl.h"
+#include "log.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct merge {
+	json_t *all;
+};
+
+/* Several controllers in one namespace look like one: their arrays are joined. */
+static void take(void *arg, json_t *answer)
+{
+	struct merge *m = arg;
+	json_t *value, *have;
+	const char *key;
+
+	json_object_foreach(answer, key, value)
+	{
+		have = json_object_get(m->all, key);
+		if (json_is_array(value) && json_is_array(have))
+			json_array_extend(have, value);
+		else if (json_is_array(value))
+			json_object_set(m->all, key, value);
+	}
+}
+
+static int ask_and_print(int argc, char *argv[], const char *request, void (*print)(const json_t *answer))
+{
+	struct merge m = { .all = json_object() };
+	bool json = argc == 2 && !strcmp(argv[1], "--json");
+	int n;
+
+	if (argc > 1 && !json) {
+		log_err("%s: unknown argument \"%s\"; only --json is known", argv[0], argv[1]);
+		json_decref(m.all);
+		return EXIT_USAGE;
+	}
+	n = ctl_ask(request, take, &m);
+	if (n <= 0)
+		log_err("no vrrp-xdp answers in this network namespace; start one with `vrrp-xdp attach` or `vrrp-xdp "
+			"run`, or "
+			"become root");
+	else if (json)
+		json_dumpf(m.all, stdout, JSON_INDENT(2));
+	else
+		print(m.all);
+	if (n > 0 && json)
+		putchar('\n');
+	json_decref(m.all);
+	return n > 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cmd_status(int argc, char *argv[])
+{
+	return ask_and_print(argc, argv, "status", report_print_status);
+}
+
+int cmd_stats(int argc, char *argv[])
+{
+	return ask_and_print(argc, argv, "stats", report_print_stats);
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ctl.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PREFIX "vrrp-xdp/"
+
+enum { MAX_LISTENERS = 64, MAX_CLIENTS = 16, REQUEST_MAX = 64, ANSWER_TIMEOUT_S = 5, MAX_ANSWER = 64 << 20 };
+
+struct client {
+	struct loop_io io;
+	struct ctl *ctl;
+	char request[REQUEST_MAX];
+	size_t have;
+	char *answer; /* owned; NULL while the request is read */
+	size_t len, done;
+};
+
+struct ctl {
+	struct loop *loop;
+	ctl_answer_fn answer;
+	void *arg;
+	struct loop_io listeners[MAX_LISTENERS];
+	size_t nlisteners;
+	struct client clients[MAX_CLIENTS];
+};
+
+static socklen_t make_name(struct sockaddr_un *un, const char *ifname)
+{
+	memset(un, 0, sizeof(*un));
+	un->sun_family = AF_UNIX;
+	snprintf(un->sun_path + 1, sizeof(un->sun_path) - 1, PREFIX "%s", ifname);
+	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(un->sun_path + 1);
+}
+
+static int connect_to(const char *ifname)
+{
+	struct timeval tv = { .tv_sec = ANSWER_TIMEOUT_S };
+	struct sockaddr_un un;
+	socklen_t len = make_name(&un, ifname);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	if (!connect(fd, (struct sockaddr *)&un, len))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static struct ucred peer_of(int fd)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		cred = (struct ucred){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	return cred;
+}
+
+pid_t ctl_holder(const char *ifname)
+{
+	int fd = connect_to(ifname);
+	pid_t pid;
+
+	if (fd < 0)
+		return 0;
+	pid = peer_of(fd).pid;
+	close(fd);
+	return pid;
+}
+
+static void client_end(struct client *c)
+{
+	loop_del(c->ctl->loop, &c->io);
+	close(c->io.fd);
+	free(c->answer);
+	c->answer = NULL;
+	c->io.fd = -1;
+}
+
+static void client_write(struct client *c)
+{
+	ssize_t n;
+
+	while (c->done < c->len) {
+		n = send(c->io.fd, c->answer + c->done, c->len - c->done, MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN) {
+			loop_mod(c->ctl->loop, &c->io, EPOLLOUT);
+			return;
+		}
+		if (n < 0)
+			break;
+		c->done += n;
+	}
+	client_end(c);
+}
+
+static void client_answer(struct client *c)
+{
+	json_t *j = c->ctl->answer(c->ctl->arg, c->request);
+
+	if (!j)
+		j = json_pack("{s:s}", "error", "unknown request");
+	c->answer = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	json_decref(j);
+	if (!c->answer) {
+		client_end(c);
+		return;
+	}
+	c->len = strlen(c->answer);
+	client_write(c);
+}
+
+static void on_client(void *arg, uint32_t events, uint64_t now_ns)
+{
+	struct client *c = arg;
+	ssize_t n;
+	char *end;
+
+	(void)events;
+	(void)now_ns;
+	if (c->answer) {
+		client_write(c);
+		return;
+	}
+	n = recv(c->io.fd, c->request + c->have, sizeof(c->request) - 1 - c->have, 0);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		client_end(c);
+		return;
+	}
+	c->have += n;
+	c->request[c->have] = '\0';
+	end = strchr(c->request, '\n');
+	if (end) {
+		*end = '\0';
+		client_answer(c);
+	} else if (c->have == sizeof(c->request) - 1) {
+		client_end(c);
+	}
+}
+
+/* Only root and the controller's own user may ask: status names addresses and peers. */
+static bool allowed(int fd)
+{
+	uid_t uid = peer_of(fd).uid;
+
+	return uid == 0 || uid == geteuid();
+}
+
+static void on_listener(void *arg, uint32_t events, uint64_t now_ns)
+{
+	struct ctl *ctl = arg;
+	struct client *c;
+	size_t i;
+	int fd;
+
+	(void)events;
+	(void)now_ns;
+	for (i = 0; i < ctl->nlisteners; i++) {
+		while ((fd = accept4(ctl->listeners[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+			for (c = ctl->clients; c < ctl->clients + MAX_CLIENTS && c->io.fd >= 0; c++)
+				;
+			if (c == ctl->clients + MAX_CLIENTS || !allowed(fd)) {
+				close(fd);
+				continue;
+			}
+			*c = (struct client){
+				.ctl = ctl,
+				.io = { .fd = fd, .prio = LOOP_OTHER, .fn = on_client, .arg = c },
+			};
+			if (loop_add(ctl->loop, &c->io, EPOLLIN)) {
+				close(fd);
+				c->io.fd = -1;
+			}
+		}
+	}
+}
+
+int ctl_new(struct ctl **out, struct loop *loop, ctl_answer_fn answer, void *arg)
+{
+	struct ctl *ctl = calloc(1, sizeof(*ctl));
+	size_t i;
+
+	*out = ctl;
+	if (!ctl)
+		return -ENOMEM;
+	ctl->loop = loop;
+	ctl->answer = answer;
+	ctl->arg = arg;
+	for (i = 0; i < MAX_CLIENTS; i++)
+		ctl->clients[i].io.fd = -1;
+	return 0;
+}
+
+void ctl_free(struct ctl *ctl)
+{
+	size_t i;
+
+	if (!ctl)
+		return;
+	for (i = 0; i < MAX_CLIENTS; i++)
+		if (ctl->clients[i].io.fd >= 0)
+			client_end(&ctl->clients[i]);
+	for (i = 0; i < ctl->nlisteners; i++) {
+		loop_del(ctl->loop, &ctl->listeners[i]);
+		close(ctl->listeners[i].fd);
+	}
+	free(ctl);
+}
+
+int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder)
+{
+	struct loop_io *io = &ctl->listeners[ctl->nlisteners];
+	struct sockaddr_un un;
+	socklen_t len = make_name(&un, ifname);
+	int fd, err = 0;
+
+	if (ctl->nlisteners == MAX_LISTENERS)
+		return -ENOSPC;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	*io = (struct loop_io){ .fd = fd, .prio = LOOP_OTHER, .fn = on_listener, .arg = ctl };
+	if (bind(fd, (struct sockaddr *)&un, len) || listen(fd, MAX_CLIENTS))
+		err = -errno;
+	if (!err)
+		err = loop_add(ctl->loop, io, EPOLLIN);
+	if (err) {
+		close(fd);
+		*holder = err == -EADDRINUSE ? ctl_holder(ifname) : 0;
+		return err;
+	}
+	ctl->nlisteners++;
+	return 0;
+}
+
+static json_t *ask_one(int fd, const char *request)
+{
+	char *buf = NULL, *more;
+	size_t len = 0, cap = 0;
+	json_t *j = NULL;
+	ssize_t n = 1;
+
+	if (dprintf(fd, "%s\n", request) < 0)
+		return NULL;
+	while (n > 0 && len < MAX_ANSWER) {
+		if (len == cap) {
+			cap = cap ? 2 * cap : 4096;
+			more = realloc(buf, cap);
+			if (!more)
+				break;
+			buf = more;
+		}
+		n = recv(fd, buf + len, cap - len, 0);
+		if (n > 0)
+			len += n;
+	}
+	if (n == 0 && len)
+		j = json_loadb(buf, len, 0, NULL);
+	free(buf);
+	return j;
+}
+
+/* The names of this namespace's listeners are in /proc/net/unix, "@" for the leading zero byte. */
+int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *arg)
+{
+	FILE *f = fopen("/proc/net/unix", "re");
+	pid_t seen[MAX_LISTENERS];
+	size_t nseen = 0, i;
+	char line[512], *at;
+	int n = 0, fd;
+	json_t *j;
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		struct ucred cred;
+
+		at = strstr(line, " @" PREFIX);
+		if (!at)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		fd = connect_to(at + strlen(" @" PREFIX));
+		if (fd < 0)
+			continue;
+		cred = peer_of(fd);
+		for (i = 0; i < nseen && seen[i] != cred.pid; i++)
+			;
+		/* one controller has a name per interface; a name that another user took is no controller */
+		if (i == nseen && nseen < MAX_LISTENERS && (cred.uid == 0 || cred.uid == geteuid())) {
+			seen[nseen++] = cred.pid;
+			j = ask_one(fd, request);
+			if (j) {
+				each(arg, j);
+				n++;
+			}
+			json_decref(j);
+		}
+		close(fd);
+	}
+	fclose(f);
+	return n;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket: AF_UNIX in the abstract namespace, which is scoped by network namespace, one name per interface that the
+ * controller runs: "@vrrp-xdp/eth0". To hold the name is to hold the interface: a second controller cannot bind it, and
+ * it is free again the moment its holder dies. A request is one line, the answer one JSON document.
+ */
+#ifndef VX_CTL_H
+#define VX_CTL_H
+
+#include "loop.h"
+
+#include <jansson.h>
+#include <sys/types.h>
+
+struct ctl;
+
+/* Makes the answer to @request, a new reference; NULL: unknown request. */
+typedef json_t *(*ctl_answer_fn)(void *arg, const char *request);
+
+/* *@out is owned by the caller; 0 or -errno. ctl_free(NULL) is legal. */
+int ctl_new(struct ctl **out, struct loop *loop, ctl_answer_fn answer, void *arg);
+void ctl_free(struct ctl *ctl);
+/* Takes the name of @ifname and listens. 0 or -errno; -EADDRINUSE: another controller runs it, *@holder is its process. */
+int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder);
+
+/* Client: asks every controller of this network namespace once; @each takes the answer (borrowed). Returns how many answered,
+ * or -errno. */
+int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *arg);
+/* Client: the process that runs @ifname, or 0. */
+pid_t ctl_holder(const char *ifname);
+
+#endif

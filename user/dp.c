@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "dp.h"
+
+#include "log.h"
+#include "vrrp_xdp.skel.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#define BPFFS    "/sys/fs/bpf"
+#define PIN_ROOT BPFFS "/vrrp-xdp"
+#define MOUNT_MARK                                                                                                     \
+	PIN_ROOT "/mounted-by-vrrp-xdp" /* an empty folder: this mount is ours to undo, whoever of us is last */
+#define PROG_NAME "vrrp_xdp"
+
+#ifndef BPF_FS_MAGIC
+#define BPF_FS_MAGIC 0xcafe4a11
+#endif
+
+enum { PATH_LEN = 160, KERNEL_MAJOR = 5, KERNEL_MINOR = 15 };
+
+struct attached {
+	int ifindex;
+	char ifname[IFNAMSIZ];
+	enum xdp_attach_mode mode;
+};
+
+struct dp {
+	struct vrrp_xdp_bpf *skel;
+	struct xdp_program *prog;
+	struct ring_buffer *ring;
+	struct vx_filter *filter; /* mapped */
+	volatile uint64_t *role;  /* mapped */
+	size_t role_bytes;
+	uint8_t *filter_refs; /* addresses behind each bit, saturating: a bit that ever had 255 stays set */
+	struct dp_sizes sizes;
+	struct dp_ops ops;
+	struct attached *ifs;
+	uint32_t nifs;
+	int ncpus;
+	bool loaded;
+};
+
+static char last_words[DP_ERR_LEN]; /* the last warning of libbpf or libxdp, in case that is the best we can say */
+
+static void keep_words(bool warning, const char *fmt, va_list ap)
+{
+	char line[DP_ERR_LEN];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	if (warning && line[0])
+		snprintf(last_words, sizeof(last_words), "%s", line);
+	if (line[0])
+		log_debug("%s", line);
+}
+
+static int on_libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level <= LIBBPF_INFO)
+		keep_words(level == LIBBPF_WARN, fmt, ap);
+	return 0;
+}
+
+static int on_libxdp_print(enum libxdp_print_level level, const char *fmt, va_list ap)
+{
+	if (level <= LIBXDP_INFO)
+		keep_words(level == LIBXDP_WARN, fmt, ap);
+	return 0;
+}
+
+static int fail(int err, char why[DP_ERR_LEN], const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int fail(int err, char why[DP_ERR_LEN], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, DP_ERR_LEN, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static int check_kernel(char why[DP_ERR_LEN])
+{
+	struct utsname u;
+	int major, minor;
+
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		return 0; /* the loader will tell */
+	if (major > KERNEL_MAJOR || (major == KERNEL_MAJOR && minor >= KERNEL_MINOR))
+		return 0;
+	return fail(-EOPNOTSUPP, why, "kernel %s is too old for timers in BPF; boot %d.%d or later", u.release,
+		    KERNEL_MAJOR, KERNEL_MINOR);
+}
+
+static bool is_bpffs(void)
+{
+	struct statfs s;
+
+	return !statfs(BPFFS, &s) && (unsigned long)s.f_type == BPF_FS_MAGIC;
+}
+
+/* `ip netns exec`, and hosts without systemd, have no bpffs; the pins and libxdp need one. */
+static int mount_bpffs(char why[DP_ERR_LEN])
+{
+	if (!is_bpffs()) {
+		if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
+			return fail(-errno, why,
+				    "cannot mount a bpffs on " BPFFS ": %s; mount one there, or run as root",
+				    strerror(errno));
+		mkdir(PIN_ROOT, 0700);
+		mkdir(MOUNT_MARK, 0700);
+	} else {
+		mkdir(PIN_ROOT, 0700);
+	}
+	return 0;
+}
+
+/* Takes back the mount when it is ours and nobody uses it any more. */
+static void unmount_bpffs(void)
+{
+	bool ours = !access(MOUNT_MARK, F_OK);
+
+	rmdir(MOUNT_MARK);
+	if (rmdir(PIN_ROOT)) { /* another controller's pins */
+		if (ours)
+			mkdir(MOUNT_MARK, 0700);
+		return;
+	}
+	if (ours)
+		umount2(BPFFS, MNT_DETACH);
+}
+
+static int pin_folder(const char *ifname, char *out, size_t cap, bool make)
+{
+	char ns[sizeof(PIN_ROOT) + 24];
+	struct stat st;
+
+	if (stat("/proc/self/ns/net", &st))
+		return -errno;
+	snprintf(ns, sizeof(ns), PIN_ROOT "/%lu", (unsigned long)st.st_ino);
+	snprintf(out, cap, "%s/%s", ns, ifname);
+	if (!make)
+		return 0;
+	if ((mkdir(ns, 0700) && errno != EEXIST) || (mkdir(out, 0700) && errno != EEXIST))
+		return -errno;
+	return 0;
+}
+
+static void unpin(const char *ifname)
+{
+	char dir[PATH_LEN], path[2 * PATH_LEN + 256];
+	struct dirent *e;
+	DIR *d;
+
+	if (pin_folder(ifname, dir, sizeof(dir), false))
+		return;
+	d = opendir(dir);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		if (e->d_name[0] != '.')
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+	*strrchr(dir, '/') = '\0';
+	rmdir(dir); /* stays while another interface of this namespace has pins */
+}
+
+static int pin(struct dp *dp, const char *ifname)
+{
+	char dir[PATH_LEN], path[2 * PATH_LEN];
+	struct bpf_map *m;
+	int err = pin_folder(ifname, dir, sizeof(dir), true);
+
+	snprintf(path, sizeof(path), "%s/" PROG_NAME, dir);
+	if (!err && bpf_obj_pin(xdp_program__fd(dp->prog), path))
+		err = -errno;
+	bpf_object__for_each_map(m, dp->skel->obj)
+	{
+		if (bpf_map__is_internal(m))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(m));
+		if (!err && bpf_obj_pin(bpf_map__fd(m), path))
+			err = -errno;
+	}
+	return err;
+}
+
+static int set_sizes(struct dp *dp)
+{
+	const struct dp_sizes *s = &dp->sizes;
+	struct {
+		struct bpf_map *map;
+		uint32_t n;
+	} t[] = {
+		{ dp->skel->maps.vr_index, s->vrs + s->ifs },
+		{ dp->skel->maps.addr4, s->addrs },
+		{ dp->skel->maps.peers, s->peers ? s->peers : 1 },
+		{ dp->skel->maps.vr_config, s->vrs },
+		{ dp->skel->maps.vr_role, s->vrs },
+		{ dp->skel->maps.vr_watch, s->vrs },
+		{ dp->skel->maps.counters, s->vrs + s->ifs },
+	};
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < VX_ARRAY_LEN(t) && !err; i++)
+		err = bpf_map__set_max_entries(t[i].map, t[i].n);
+	return err;
+}
+
+int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, char why[DP_ERR_LEN])
+{
+	struct dp *dp = calloc(1, sizeof(*dp));
+	int err;
+
+	*out = NULL;
+	if (!dp)
+		return fail(-ENOMEM, why, "out of memory");
+	dp->sizes = *sizes;
+	dp->ops = *ops;
+	libbpf_set_print(on_libbpf_print);
+	libxdp_set_print(on_libxdp_print);
+	err = check_kernel(why);
+	if (!err)
+		err = mount_bpffs(why);
+	if (err) {
+		free(dp);
+		return err;
+	}
+	dp->ncpus = libbpf_num_possible_cpus();
+	dp->ifs = calloc(sizes->ifs, sizeof(*dp->ifs));
+	dp->filter_refs = calloc(VX_FILTER_BITS, 1);
+	dp->skel = vrrp_xdp_bpf__open();
+	if (!dp->ifs || !dp->filter_refs || !dp->skel || dp->ncpus < 0)
+		err = fail(-ENOMEM, why, "cannot open the BPF object: out of memory");
+	else if (set_sizes(dp))
+		err = fail(-EINVAL, why, "cannot size the BPF maps for %u virtual routers", sizes->vrs);
+	if (!err) {
+		dp->prog = xdp_program__from_bpf_obj(dp->skel->obj, "xdp");
+		if (libxdp_get_error(dp->prog)) {
+			dp->prog = NULL;
+			err = fail(-EINVAL, why, "libxdp cannot use the BPF object: %s", last_words);
+		}
+	}
+	if (err) {
+		dp_free(dp);
+		return err;
+	}
+	*out = dp;
+	return 0;
+}
+
+void dp_free(struct dp *dp)
+{
+	uint32_t i;
+	int err;
+
+	if (!dp)
+		return;
+	for (i = 0; i < dp->nifs; i++) {
+		struct attached *a = &dp->ifs[i];
+
+		err = xdp_program__detach(dp->prog, a->ifindex, a->mode, 0);
+		if (err && if_nametoindex(a->ifname) == (unsigned int)a->ifindex)
+			log_warn("%s: cannot detach the XDP program: %s; remove it with `vrrp-xdp detach %s`",
+				 a->ifname, strerror(-err), a->ifname);
+		unpin(a->ifname);
+	}
+	ring_buffer__free(dp->ring);
+	if (dp->filter)
+		munmap(dp->filter, sizeof(*dp->filter));
+	if (dp->role)
+		munmap((void *)dp->role, dp->role_bytes);
+	xdp_program__close(dp->prog);
+	vrrp_xdp_bpf__destroy(dp->skel);
+	free(dp->filter_refs);
+	free(dp->ifs);
+	free(dp);
+	unmount_bpffs();
+}
+
+static int on_ring(void *arg, void *data, size_t len)
+{
+	struct dp *dp = arg;
+
+	if (len >= sizeof(struct vx_event))
+		dp->ops.event(dp->ops.arg, data);
+	return 0;
+}
+
+static void *map_memory(const struct bpf_map *m, size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(m), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* What needs the programs in the kernel, which libxdp puts there at the first attach. */
+static int after_load(struct dp *dp)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	dp->role_bytes = (dp->sizes.vrs * sizeof(uint64_t) + page - 1) / page * page;
+	dp->role = map_memory(dp->skel->maps.vr_role, dp->role_bytes);
+	dp->filter = map_memory(dp->skel->maps.filter, sizeof(*dp->filter));
+	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.events), on_ring, dp, NULL);
+	if (!dp->role || !dp->filter || !dp->ring)
+		return -ENOMEM;
+	dp->loaded = true;
+	return 0;
+}
+
+static int explain_attach(int err, const char *ifname, enum dp_mode mode, char why[DP_ERR_LEN])
+{
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		return fail(err, why,
+			    "%s: the kernel refuses BPF: run as root or with CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW and "
+			    "CAP_SYS_ADMIN, and see whether lockdown is on (/sys/kernel/security/lockdown)",
+			    ifname);
+	case -EBUSY:
+	case -EEXIST:
+		return fail(err, why,
+			    "%s: another XDP program is attached and cannot be shared with; see `ip link show %s`, and "
+			    "take it off with `ip link set %s xdp off`",
+			    ifname, ifname, ifname);
+	case -EOPNOTSUPP:
+		if (mode == DP_MODE_NATIVE)
+			return fail(err, why, "%s: the driver has no native XDP; use --mode skb (slower, any NIC)",
+				    ifname);
+		break;
+	}
+	return fail(err, why, "%s: cannot attach the XDP program: %s%s%s", ifname, strerror(-err),
+		    last_words[0] ? ": " : "", last_words);
+}
+
+static int attach_as(struct dp *dp, int ifindex, enum xdp_attach_mode mode)
+{
+	last_words[0] = '\0';
+	return xdp_program__attach(dp->prog, ifindex, mode, 0);
+}
+
+static bool is_shared(int ifindex)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
+	bool shared = !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp);
+
+	if (!libxdp_get_error(mp))
+		xdp_multiprog__close(mp);
+	return shared;
+}
+
+int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
+	      struct dp_attachment *out, char why[DP_ERR_LEN])
+{
+	struct attached *a = &dp->ifs[dp->nifs];
+	int err = -EOPNOTSUPP;
+
+	out->mode = DP_MODE_NATIVE;
+	out->why = mode == DP_MODE_NATIVE ? "asked for" : "the driver has it";
+	if (mode == DP_MODE_AUTO && !strcmp(kind, "veth")) {
+		out->why = "veth loses XDP_TX frames in native mode unless its peer runs an XDP program too";
+		mode = DP_MODE_SKB;
+	} else if (mode != DP_MODE_SKB) {
+		err = attach_as(dp, ifindex, XDP_MODE_NATIVE);
+		if (err == -EOPNOTSUPP && mode == DP_MODE_AUTO) {
+			out->why = "the driver has no native XDP";
+			mode = DP_MODE_SKB;
+		}
+	} else {
+		out->why = "asked for";
+	}
+	if (mode == DP_MODE_SKB) {
+		out->mode = DP_MODE_SKB;
+		err = attach_as(dp, ifindex, XDP_MODE_SKB);
+	}
+	if (err)
+		return explain_attach(err, ifname, mode, why);
+	a->ifindex = ifindex;
+	a->mode = out->mode == DP_MODE_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
+	snprintf(a->ifname, sizeof(a->ifname), "%s", ifname);
+	dp->nifs++;
+	out->shared = is_shared(ifindex);
+	if (!dp->loaded && after_load(dp))
+		return fail(-ENOMEM, why, "%s: cannot map the BPF maps: %s", ifname, strerror(errno));
+	err = pin(dp, ifname);
+	if (err)
+		return fail(err, why, "%s: cannot pin the BPF maps under " PIN_ROOT ": %s", ifname, strerror(-err));
+	return 0;
+}
+
+int dp_events_fd(const struct dp *dp)
+{
+	return ring_buffer__epoll_fd(dp->ring);
+}
+
+void dp_events_read(struct dp *dp)
+{
+	ring_buffer__consume(dp->ring);
+}
+
+static int put(const struct bpf_map *m, const void *key, const void *value)
+{
+	return bpf_map_update_elem(bpf_map__fd(m), key, value, BPF_ANY) ? -errno : 0;
+}
+
+int dp_vr_set(struct dp *dp, uint32_t slot, const struct vx_vr_config *cfg)
+{
+	return put(dp->skel->maps.vr_config, &slot, cfg);
+}
+
+uint32_t dp_if_row(const struct dp *dp, uint32_t if_number)
+{
+	return dp->sizes.vrs + if_number;
+}
+
+int dp_index_set(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid, uint32_t slot)
+{
+	struct vx_vr_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .vrid = vrid, .family = cfg->family };
+	struct vx_vr_ref v = { .slot = slot };
+
+	return put(dp->skel->maps.vr_index, &k, &v);
+}
+
+/* Sets the bit before the address goes into the map and clears it after: a frame never finds the bit without need for it. */
+static void filter_ref(struct dp *dp, __be32 addr, int delta)
+{
+	uint32_t bit = vx_filter_bit(addr);
+	uint8_t *refs = &dp->filter_refs[bit];
+
+	if (*refs != UINT8_MAX)
+		*refs += delta;
+	if (*refs)
+		__atomic_fetch_or(&dp->filter->word[bit / 64], 1ULL << bit % 64, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&dp->filter->word[bit / 64], ~(1ULL << bit % 64), __ATOMIC_RELAXED);
+}
+
+int dp_addr_set(struct dp *dp, int ifindex, uint32_t vlan, __be32 addr, uint32_t flag, uint32_t slot, bool present)
+{
+	struct vx_addr4_key k = { .ifindex = ifindex, .vlan = vlan, .addr = addr };
+	int fd = bpf_map__fd(dp->skel->maps.addr4), err = 0;
+	struct vx_addr4_val v = { 0 };
+	bool known;
+
+	known = !bpf_map_lookup_elem(fd, &k, &v);
+	if (!present == !(v.flags & flag))
+		return 0;
+	v.flags ^= flag;
+	if (flag == VX_ADDR_VIP)
+		v.slot = slot;
+	if (!known)
+		filter_ref(dp, addr, 1);
+	if (v.flags)
+		err = put(dp->skel->maps.addr4, &k, &v);
+	else if (bpf_map_delete_elem(fd, &k))
+		err = -errno;
+	if (!v.flags || (err && !known))
+		filter_ref(dp, addr, -1);
+	return err;
+}
+
+int dp_peer_add(struct dp *dp, uint32_t slot, __be32 addr)
+{
+	struct vx_peer_key k = { .slot = slot, .addr = addr };
+	struct vx_peer_val v = { .min_ttl = 255, .max_ttl = 255 };
+
+	return put(dp->skel->maps.peers, &k, &v);
+}
+
+void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
+{
+	__atomic_store_n(&dp->role[slot], role, __ATOMIC_RELEASE);
+}
+
+uint64_t dp_role(const struct dp *dp, uint32_t slot)
+{
+	return dp->role[slot];
+}
+
+static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)
+{
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = cmd, .ctx_size_in = sizeof(*cmd));
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.vx_timer), &opts))
+		return -errno;
+	return opts.retval ? -EINVAL : 0;
+}
+
+int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority)
+{
+	struct vx_timer_cmd cmd = {
+		.op = VX_TIMER_ARM,
+		.slot = slot,
+		.deadline_ns = deadline_ns,
+		.adver_ns = adver_ns,
+		.src = src,
+		.priority = priority,
+	};
+
+	return timer_cmd(dp, &cmd);
+}
+
+int dp_watch_cancel(struct dp *dp, uint32_t slot)
+{
+	struct vx_timer_cmd cmd = { .op = VX_TIMER_CANCEL, .slot = slot };
+
+	return timer_cmd(dp, &cmd);
+}
+
+int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.vr_watch), &slot, out) ? -errno : 0;
+}
+
+int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out)
+{
+	struct vx_counters *per_cpu = calloc(dp->ncpus, sizeof(*per_cpu));
+	int err = 0, cpu, i;
+
+	if (!per_cpu)
+		return -ENOMEM;
+	*out = (struct vx_counters){ 0 };
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.counters), &row, per_cpu))
+		err = -errno;
+	for (cpu = 0; !err && cpu < dp->ncpus; cpu++)
+		for (i = 0; i < VX_CTR_COUNT; i++)
+			out->c[i] += per_cpu[cpu].c[i];
+	free(per_cpu);
+	return err;
+}
+
+/* The addr4 map of a program, or -1: the pins may be gone with their mount, the program knows its maps. */
+static int addr4_of(int prog_fd)
+{
+	struct bpf_prog_info info = { 0 };
+	struct bpf_map_info mi;
+	uint32_t ids[32], len = sizeof(info), i, n;
+	int fd;
+
+	info.nr_map_ids = VX_ARRAY_LEN(ids);
+	info.map_ids = (uintptr_t)ids;
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return -1;
+	n = info.nr_map_ids < VX_ARRAY_LEN(ids) ? info.nr_map_ids : VX_ARRAY_LEN(ids);
+	for (i = 0; i < n; i++) {
+		fd = bpf_map_get_fd_by_id(ids[i]);
+		if (fd < 0)
+			continue;
+		mi = (struct bpf_map_info){ 0 };
+		len = sizeof(mi);
+		if (!bpf_obj_get_info_by_fd(fd, &mi, &len) && !strcmp(mi.name, "addr4") &&
+		    mi.key_size == sizeof(struct vx_addr4_key) && mi.value_size == sizeof(struct vx_addr4_val))
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+static void tell_vips(int prog_fd, int ifindex, void (*vip)(void *arg, __be32 addr), void *arg)
+{
+	struct vx_addr4_key k, *prev = NULL;
+	struct vx_addr4_val v;
+	int fd = addr4_of(prog_fd);
+
+	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
+		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
+			vip(arg, k.addr);
+		prev = &k;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool is_ours(struct xdp_program *p)
+{
+	return p && !strcmp(xdp_program__name(p), PROG_NAME);
+}
+
+int dp_leftovers_remove(int ifindex, const char *ifname, void (*vip)(void *arg, __be32 addr), void *arg)
+{
+	struct xdp_program *p = NULL, *found = NULL;
+	struct xdp_multiprog *mp;
+	int err = 0;
+
+	libbpf_set_print(on_libbpf_print);
+	libxdp_set_print(on_libxdp_print);
+	mp = xdp_multiprog__get_from_ifindex(ifindex);
+	if (!libxdp_get_error(mp)) {
+		if (xdp_multiprog__is_legacy(mp)) {
+			p = xdp_multiprog__main_prog(mp);
+			found = is_ours(p) ? p : NULL;
+		} else {
+			while (!found && (p = xdp_multiprog__next_prog(p, mp)))
+				found = is_ours(p) ? p : NULL;
+		}
+		if (found) {
+			tell_vips(xdp_program__fd(found), ifindex, vip, arg);
+			err = xdp_program__detach(found, ifindex, xdp_multiprog__attach_mode(mp), 0);
+		}
+		xdp_multiprog__close(mp);
+	}
+	if (is_bpffs()) {
+		unpin(ifname);
+		unmount_bpffs();
+	}
+	return err ? err : found ? 1 : 0;
+}

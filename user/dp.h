@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The data plane seen from userspace: loads bpf/vrrp_xdp.bpf.c through libxdp, attaches it, fills its maps, works its timers, reads
+ * its events and counters, and removes what a dead controller left. The only file that includes the skeleton.
+ *
+ * Pins: BPFFS/vrrp-xdp/<inode of the network namespace>/<interface>/{program and map names}.
+ */
+#ifndef VX_DP_H
+#define VX_DP_H
+
+#include "abi.h"
+
+#include <stdint.h>
+
+struct dp;
+
+enum dp_mode { DP_MODE_AUTO, DP_MODE_NATIVE, DP_MODE_SKB };
+
+/* How many of each the maps must hold. */
+struct dp_sizes {
+	uint32_t vrs;
+	uint32_t ifs;
+	uint32_t addrs;
+	uint32_t peers;
+};
+
+struct dp_ops {
+	void (*event)(void *arg, const struct vx_event *ev);
+	void *arg; /* borrowed */
+};
+
+/* What dp_attach() did, for status. */
+struct dp_attachment {
+	enum dp_mode mode; /* native or skb */
+	const char *why;   /* static string: why that mode */
+	bool shared;       /* attached through libxdp's dispatcher, beside other programs */
+};
+
+enum { DP_ERR_LEN = 256 };
+
+/*
+ * Opens the object and makes the maps as large as @sizes says; nothing is in the kernel yet but perhaps a bpffs mount.
+ * *@out is owned by the caller. On failure returns -errno and puts one sentence without a final stop into @why.
+ */
+int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, char why[DP_ERR_LEN]);
+/* Detaches from every interface, removes the pins, and the bpffs mount if it was ours. dp_free(NULL) is legal. */
+void dp_free(struct dp *dp);
+
+/* Attaches to one interface; @kind is the link's kind as rtnetlink names it ("veth"). Loads the programs the first time.
+ * 0 or -errno with a sentence in @why. */
+int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
+	      struct dp_attachment *out, char why[DP_ERR_LEN]);
+
+/* The following are legal after the first dp_attach(); 0 or -errno. */
+
+/* Maps @ring to the events; readable when there are any. */
+int dp_events_fd(const struct dp *dp);
+void dp_events_read(struct dp *dp);
+
+int dp_vr_set(struct dp *dp, uint32_t slot, const struct vx_vr_config *cfg);
+/* @vrid 0: the interface itself, @slot then is its row of counters: see dp_if_row(). */
+int dp_index_set(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid, uint32_t slot);
+uint32_t dp_if_row(const struct dp *dp, uint32_t if_number);
+/* Adds or removes VX_ADDR_* @flag of an address; @slot counts for VX_ADDR_VIP. */
+int dp_addr_set(struct dp *dp, int ifindex, uint32_t vlan, __be32 addr, uint32_t flag, uint32_t slot, bool present);
+int dp_peer_add(struct dp *dp, uint32_t slot, __be32 addr);
+
+/* One atomic store, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). */
+void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
+uint64_t dp_role(const struct dp *dp, uint32_t slot);
+
+int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority);
+int dp_watch_cancel(struct dp *dp, uint32_t slot);
+int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out);
+/* Sums a row over all CPUs. */
+int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out);
+
+/*
+ * Removes a program of ours and its pins from an interface that no controller runs. @vip is called for every VIP that the
+ * program answered for. Returns 1: there was one, 0: nothing was there, or -errno.
+ */
+int dp_leftovers_remove(int ifindex, const char *ifname, void (*vip)(void *arg, __be32 addr), void *arg);
+
+#endif

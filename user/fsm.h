@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PURE. The VRRP state machine (RFC 9568 6.4, RFC 3768 6.4): state, event and time in; state, deadlines and action bits out.
+ * The one place where an election is decided; the daemon, the tests and the simulator drive the same code, and what it does
+ * with an advert is include/decide.h, which the kernel runs too.
+ */
+#ifndef VX_FSM_H
+#define VX_FSM_H
+
+#include "decide.h"
+
+#include <stdint.h>
+
+enum fsm_state { FSM_INITIALIZE, FSM_BACKUP, FSM_ACTIVE };
+
+enum fsm_ev {
+	FSM_EV_STARTUP,
+	FSM_EV_SHUTDOWN,
+	FSM_EV_DOWN_TIMER,  /* Active_Down_Timer */
+	FSM_EV_ADVER_TIMER, /* Adver_Timer */
+	FSM_EV_ADVERT,
+};
+
+struct fsm_event {
+	enum fsm_ev type;
+	uint8_t priority;  /* ADVERT */
+	__be32 src;        /* ADVERT */
+	uint64_t adver_ns; /* ADVERT: the sender's interval */
+	uint64_t at_ns;    /* ADVERT: when it came in; else the same as now */
+};
+
+/* What to do, and in this order; vr.c carries it out. */
+enum fsm_act {
+	FSM_ACT_RELEASE = 1 << 0,     /* stop answering for the VIPs; remove them after what is sent below */
+	FSM_ACT_PRIORITY_0 = 1 << 1,  /* send an advert of priority 0 */
+	FSM_ACT_ADVERT = 1 << 2,      /* send an advert */
+	FSM_ACT_CLAIM = 1 << 3,       /* install the VIPs, answer for them, announce them, and again later */
+	FSM_ACT_ANNOUNCE = 1 << 4,    /* announce the VIPs once more: others may have answered meanwhile */
+	FSM_ACT_ADVER_TIMER = 1 << 5, /* Adver_Timer to adver_due_ns */
+	FSM_ACT_ARM_DOWN = 1 << 6,    /* Active_Down_Timer to down_ns */
+	FSM_ACT_CANCEL_DOWN = 1 << 7,
+};
+
+/* Why the state is what it is. */
+enum fsm_why {
+	FSM_WHY_NOT_STARTED,
+	FSM_WHY_STARTUP,
+	FSM_WHY_OWNER,     /* priority 255 goes straight to Active (FSM-I1) */
+	FSM_WHY_NO_ADVERT, /* Active_Down_Timer (FSM-B2) */
+	FSM_WHY_HANDOVER,  /* ... after the Active Router's priority 0 (FSM-B3) */
+	FSM_WHY_HIGHER,    /* FSM-A4 */
+	FSM_WHY_GREATER,   /* FSM-A4 by address */
+	FSM_WHY_STALLED,   /* another router took over while this one was silent past its lease (SEC-29) */
+	FSM_WHY_SHUTDOWN,
+};
+
+struct fsm {
+	/* configuration; set before the first step, priority at any time (FSM-11) */
+	uint8_t version;
+	uint8_t priority;
+	bool preempt;
+	__be32 src;
+	uint64_t adver_ns;
+	/* state; written by fsm_step() and fsm_sent() only */
+	enum fsm_state state;
+	enum fsm_why why;
+	uint64_t since_ns;        /* of the state */
+	uint64_t active_adver_ns; /* Active_Adver_Interval */
+	uint64_t down_ns;         /* Backup: Active_Down_Timer */
+	uint64_t adver_due_ns;    /* Active: Adver_Timer */
+	uint64_t lease_ns;        /* Active: others may take over from here on */
+	uint64_t answered_ns;     /* last immediate advert (FSM-A8) */
+	uint64_t announced_ns;    /* last announcement against a lower priority */
+	uint8_t active_priority;  /* Backup: of the Active Router as far as events told */
+	__be32 active_src;
+};
+
+/* Takes one event; returns FSM_ACT_* bits. @now_ns must not run backwards. */
+unsigned int fsm_step(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns);
+
+/* An advert of ours left at @sent_ns: extends the lease (design: a failed send does not). */
+void fsm_sent(struct fsm *f, uint64_t sent_ns);
+
+/* "Backup", and "no advert" for a reason. */
+const char *fsm_state_name(enum fsm_state s);
+const char *fsm_why_name(enum fsm_why w);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One thread, one epoll loop. The only reader of the clock. A turn: wait; what is ready, in the order of priority; what is due; then
+ * the end of the turn, where everything that the turn decided is carried out together.
+ */
+#ifndef VX_LOOP_H
+#define VX_LOOP_H
+
+#include "timer.h"
+
+/* Adverts are looked at before timers and everything else: a router that was stalled must hear before it speaks (SEC-29). */
+enum loop_prio { LOOP_EVENTS, LOOP_NETLINK, LOOP_OTHER };
+
+struct loop_io {
+	int fd;
+	enum loop_prio prio;
+	void (*fn)(void *arg, uint32_t epoll_events, uint64_t now_ns);
+	void *arg; /* borrowed */
+};
+
+struct loop {
+	struct timer_queue timers;
+	void (*turn_end)(void *arg, uint64_t now_ns);
+	void *arg; /* borrowed, of turn_end */
+	/* private */
+	int epfd, timerfd, sigfd;
+	uint64_t timer_set_ns;
+	int stop_signal;
+	struct loop_io timer_io, sig_io;
+};
+
+/* CLOCK_BOOTTIME, the clock of the lease and of every deadline. */
+uint64_t loop_now_ns(void);
+
+/* Blocks SIGTERM and SIGINT, which end loop_run(). Returns 0 or -errno; loop_fini() is legal after either. */
+int loop_init(struct loop *l);
+void loop_fini(struct loop *l);
+/* @io is borrowed until loop_del(). Return 0 or -errno. */
+int loop_add(struct loop *l, struct loop_io *io, uint32_t epoll_events);
+int loop_mod(struct loop *l, struct loop_io *io, uint32_t epoll_events);
+void loop_del(struct loop *l, struct loop_io *io);
+/* Runs until a signal asks to stop; returns its number, or -errno. */
+int loop_run(struct loop *l);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd.h"
+#include "log.h"
+
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef VX_VERSION
+#error "VX_VERSION comes from the Makefile"
+#endif
+
+static const struct {
+	const char *name, *args, *help;
+	int (*fn)(int argc, char *argv[]);
+} cmds[] = {
+	{ "attach", "IFACE [--vrid N --vip ADDR[/LEN] ...]",
+	  "run one virtual router from flags, or IFACE's of the default file", cmd_attach },
+	{ "run", "[-f FILE]", "run every virtual router of a keepalived.conf", cmd_run },
+	{ "status", "[--json]", "who is Active, since when and why; timers, lease, XDP mode", cmd_status },
+	{ "stats", "[--json]", "every counter, per virtual router and interface", cmd_stats },
+	{ "detach", "IFACE", "remove what a dead controller left behind", cmd_detach },
+	{ "version", "", "print the version", cmd_version },
+	{ "help", "", "print this", cmd_help },
+};
+
+static void usage(FILE *f)
+{
+	size_t i;
+
+	fprintf(f, "usage: vrrp-xdp COMMAND ...\n\n");
+	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		fprintf(f, "  %s %s\n      %s\n", cmds[i].name, cmds[i].args, cmds[i].help);
+	fprintf(f, "\nattach takes:\n"
+		   "  --vrid N               VRID, 1-255\n"
+		   "  --vip ADDR[/LEN]       virtual address, repeatable\n"
+		   "  --priority N           1-255, default 100\n"
+		   "  --advert-int SECONDS   default 1; version 3: 0.01-40.95, version 2: whole, 1-255\n"
+		   "  --version 2|3          default 3\n"
+		   "  --no-preempt           leave a lower-priority Active Router in peace\n"
+		   "  --auth-pass WORD       version 2: password, at most 8 bytes\n"
+		   "  --src ADDR             source of adverts, default the interface's primary address\n"
+		   "  --unicast-peer ADDR    send to and accept from these only, repeatable\n"
+		   "  --mode auto|native|skb XDP mode, default auto\n"
+		   "  --checksum FORM        version 3: rfc5798 (with pseudo-header), rfc9568 (without);\n"
+		   "                         default auto: accept both, send rfc5798 as keepalived does\n"
+		   "  --rt-priority N        SCHED_FIFO priority 1-99, memory locked\n"
+		   "  -v                     log more\n"
+		   "run takes -f FILE, --mode, --rt-priority, -v\n");
+}
+
+int cmd_help(int argc, char *argv[])
+{
+	(void)argc;
+	(void)argv;
+	usage(stdout);
+	return EXIT_DONE;
+}
+
+int cmd_version(int argc, char *argv[])
+{
+	(void)argc;
+	(void)argv;
+	printf("vrrp-xdp %s (libbpf %s)\n", VX_VERSION, libbpf_version_string());
+	return EXIT_DONE;
+}
+
+int main(int argc, char *argv[])
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	size_t i;
+
+	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+		name = "help";
+	if (!strcmp(name, "--version"))
+		name = "version";
+	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		if (!strcmp(name, cmds[i].name))
+			return cmds[i].fn(argc - 1, argv + 1);
+	if (argc > 1)
+		log_err("vrrp-xdp: no command \"%s\"; see `vrrp-xdp help`", name);
+	else
+		usage(stderr);
+	return EXIT_USAGE;
+}

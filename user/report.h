@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Status and counters: as JSON on the controller's side, as text on the client's. */
+#ifndef VX_REPORT_H
+#define VX_REPORT_H
+
+#include <jansson.h>
+
+struct vrs;
+
+/* "status" or "stats" of every virtual router and interface; a new reference, NULL for anything else. @v is borrowed. */
+json_t *report_answer(void *v, const char *request);
+/* Print one controller's answer for people, to stdout. */
+void report_print_status(const json_t *answer);
+void report_print_stats(const json_t *answer);
+
+#endif
