@@ -207,6 +207,12 @@ vx_inline void timer_set(struct vx_vr_watch *w, __u64 at_ns, __u64 now_ns)
 	bpf_timer_start(&w->timer, at_ns > now_ns ? at_ns - now_ns : 0, 0);
 }
 
+/* When the timer must fire for a deadline: VX_LEAD_NS early if there is so much time. */
+vx_inline __u64 fire_for(__u64 deadline_ns, __u64 now_ns)
+{
+	return deadline_ns > now_ns + VX_LEAD_NS ? deadline_ns - VX_LEAD_NS : deadline_ns;
+}
+
 /*
  * Sets ActiveDown. The timer is started only when it would fire too late or not at all. The store of the deadline and the
  * read of fire_ns have a full barrier between them here, as the reverse pair has in on_timer(): when both run at once, one
@@ -214,37 +220,51 @@ vx_inline void timer_set(struct vx_vr_watch *w, __u64 at_ns, __u64 now_ns)
  */
 vx_inline void watch_arm(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
 {
-	__u64 fire_ns;
+	__u64 at_ns = fire_for(deadline_ns, now_ns), fire_ns;
 
 	*(volatile __u64 *)&w->deadline_ns = deadline_ns;
 	fire_ns = __sync_fetch_and_add(&w->fire_ns, 0);
-	if (!fire_ns || fire_ns > deadline_ns)
-		timer_set(w, deadline_ns, now_ns);
+	if (!fire_ns || fire_ns > at_ns)
+		timer_set(w, at_ns, now_ns);
+}
+
+/* Starts the timer from its own callback, and again if a priority 0 brought the deadline forward in this very moment. */
+vx_inline void timer_again(struct vx_vr_watch *w, __u64 deadline_ns, __u64 at_ns, __u64 now_ns)
+{
+	__u64 again_ns;
+
+	timer_set(w, at_ns, now_ns);
+	again_ns = *(volatile __u64 *)&w->deadline_ns;
+	if (again_ns && again_ns < deadline_ns)
+		timer_set(w, again_ns, now_ns);
 }
 
 /* Active_Down_Timer: the decision is the controller's (design: the state machine is in one place). */
 static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr_watch *w)
 {
-	__u64 now_ns = bpf_ktime_get_boot_ns(), deadline_ns, again_ns;
+	__u64 now_ns = bpf_ktime_get_boot_ns(), deadline_ns;
 	struct vx_event ev = { .type = VX_EV_DOWN, .slot = *slot };
 
 	__sync_lock_test_and_set(&w->fire_ns, 0);
 	deadline_ns = *(volatile __u64 *)&w->deadline_ns;
 	if (!deadline_ns)
 		return 0;
-	if (now_ns < deadline_ns) { /* adverts came since it was started */
-		timer_set(w, deadline_ns, now_ns);
-		again_ns = *(volatile __u64 *)&w->deadline_ns;
-		if (again_ns && again_ns < deadline_ns) /* a priority 0 came in this very moment */
-			timer_set(w, again_ns, now_ns);
+	if (now_ns + VX_LEAD_NS < deadline_ns) { /* adverts came since it was started */
+		timer_again(w, deadline_ns, deadline_ns - VX_LEAD_NS, now_ns);
 		return 0;
 	}
 	ev.at_ns = deadline_ns;
 	ev.adver_ns = w->adver_ns;
 	ev.src = w->src;
 	ev.priority = w->priority;
-	if (!push(&ev))
+	if (now_ns < deadline_ns) {
+		ev.type = VX_EV_SOON;
+		push(&ev);
+		timer_again(w, deadline_ns, deadline_ns + VX_LEAD_NS,
+			    now_ns); /* the interrupt must not hit it at work */
+	} else if (!push(&ev)) {
 		timer_set(w, now_ns + RETRY_NS, now_ns);
+	}
 	return 0;
 }
 
@@ -320,7 +340,7 @@ vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *
 		ev->type = decide_active(cfg->priority, cfg->src, a->priority, a->src);
 	if (!wake)
 		n->c[VX_CTR_RX_ABSORBED]++;
-	else if (ev->type < VX_EV_CLASSES)
+	else if (ev->type < VX_EV_LIMITED)
 		push_limited(w, ev, ev->type, DECIDE_EV_PERIOD_NS, DECIDE_EV_BURST);
 }
 

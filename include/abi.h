@@ -100,22 +100,23 @@ struct vx_vr_config {
  */
 enum { VX_ROLE_INIT = 0, VX_ROLE_BACKUP = 1, VX_ROLE_ACTIVE_MIN = 2 };
 
-/* Classes of events. Each has its own token bucket per virtual router, so that a flood of one cannot hide another. */
+/* What the controller is told. The first kinds have a token bucket each per virtual router: a flood of one hides no other. */
 enum vx_ev {
-	VX_EV_DOWN,     /* Active_Down_Timer fired (FSM-B2); never limited */
-	VX_EV_PRIO0,    /* the Active Router is leaving (FSM-B3, FSM-A3) */
-	VX_EV_HIGHER,   /* Active: higher, or equal with the greater address (FSM-A4) */
-	VX_EV_LOWER,    /* Active: any other advert (FSM-A5) */
-	VX_EV_CHANGE,   /* Backup: another Active Router, priority or interval than before */
-	VX_EV_CONFLICT, /* ARP-6: somebody else claims a VIP of ours */
-	VX_EV_BAD,      /* a frame was refused or is odd: `ctr` says why; once per reason and minute */
-	VX_EV_CLASSES,
+	VX_EV_PRIO0,                /* the Active Router is leaving (FSM-B3, FSM-A3) */
+	VX_EV_HIGHER,               /* Active: higher, or equal with the greater address (FSM-A4) */
+	VX_EV_LOWER,                /* Active: any other advert (FSM-A5) */
+	VX_EV_CHANGE,               /* Backup: another Active Router, priority or interval than before */
+	VX_EV_CONFLICT,             /* ARP-6: somebody else claims a VIP of ours */
+	VX_EV_LIMITED,              /* how many kinds are limited so */
+	VX_EV_DOWN = VX_EV_LIMITED, /* Active_Down_Timer fired (FSM-B2) */
+	VX_EV_SOON,                 /* it will in at most VX_LEAD_NS; at_ns says when */
+	VX_EV_BAD,                  /* a frame was refused or is odd: `ctr` says why; once per reason and minute */
 };
 
 struct vx_event {
 	__u32 type; /* enum vx_ev */
 	__u32 slot;
-	__u64 at_ns;    /* when the frame came in, or when the timer was due */
+	__u64 at_ns;    /* when the frame came in, or when the timer is or was due */
 	__u64 adver_ns; /* interval of the advert */
 	__be32 src;     /* of the advert; VX_EV_CONFLICT: the VIP */
 	__u8 mac[6];    /* of the sender */
@@ -123,6 +124,12 @@ struct vx_event {
 	__u8 ctr; /* VX_EV_BAD: enum vx_ctr */
 	__u32 zero;
 };
+
+/*
+ * How long before ActiveDown the controller is woken: longer than a timer interrupt and the way into a sleeping process take, so that
+ * at the deadline it stands ready and is not just being woken. Only a router that has missed three adverts gets there.
+ */
+#define VX_LEAD_NS (200 * VX_NS_PER_US)
 
 /*
  * The watch over the Active Router, written by BPF alone. The timer is armed lazily: an advert that moves the deadline
@@ -134,7 +141,7 @@ struct vx_vr_watch {
 	__u64 fire_ns;     /* when the armed timer fires; 0: not armed */
 	__u64 last_ns;     /* last advert absorbed */
 	__u64 adver_ns;    /* Active_Adver_Interval as learned */
-	__u64 bucket_ns[VX_EV_CLASSES];
+	__u64 bucket_ns[VX_EV_LIMITED];
 	__u64 said_ns; /* when `said` was last emptied */
 	__u64 said;    /* bit per enum vx_ctr: VX_EV_BAD sent for it */
 	__be32 src;    /* the Active Router's address; 0: none heard */
@@ -226,8 +233,8 @@ _Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
 _Static_assert(sizeof(struct vx_vr_config) == 56, "abi: vr_config");
 _Static_assert(offsetof(struct vx_vr_config, mac) == 40, "abi: vr_config.mac");
 _Static_assert(sizeof(struct vx_event) == 40, "abi: event");
-_Static_assert(sizeof(struct vx_vr_watch) == 128, "abi: two cache lines");
-_Static_assert(offsetof(struct vx_vr_watch, src) == 120, "abi: vr_watch.src");
+_Static_assert(sizeof(struct vx_vr_watch) == 112, "abi: vr_watch");
+_Static_assert(offsetof(struct vx_vr_watch, src) == 104, "abi: vr_watch.src");
 _Static_assert(sizeof(struct vx_timer_cmd) == 32, "abi: timer command");
 
 #endif

@@ -142,16 +142,24 @@ static void dispatch(struct epoll_event *ready, int n)
 	}
 }
 
+void loop_stay_awake(struct loop *l, uint64_t at_ns)
+{
+	if (at_ns > l->busy_until_ns)
+		l->busy_until_ns = at_ns;
+}
+
 int loop_run(struct loop *l)
 {
 	struct epoll_event ready[MAX_READY];
+	uint64_t now = 0;
 	struct timer *t;
-	uint64_t now;
-	int n;
+	int n, timeout;
 
 	while (!l->stop_signal) {
-		set_timerfd(l);
-		n = epoll_wait(l->epfd, ready, MAX_READY, -1);
+		timeout = now < l->busy_until_ns ? 0 : -1;
+		if (timeout)
+			set_timerfd(l);
+		n = epoll_wait(l->epfd, ready, MAX_READY, timeout);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0)

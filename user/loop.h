@@ -25,6 +25,7 @@ struct loop {
 	/* private */
 	int epfd, timerfd, sigfd;
 	uint64_t timer_set_ns;
+	uint64_t busy_until_ns;
 	int stop_signal;
 	struct loop_io timer_io, sig_io;
 };
@@ -39,6 +40,8 @@ void loop_fini(struct loop *l);
 int loop_add(struct loop *l, struct loop_io *io, uint32_t epoll_events);
 int loop_mod(struct loop *l, struct loop_io *io, uint32_t epoll_events);
 void loop_del(struct loop *l, struct loop_io *io);
+/* Until @at_ns the loop polls instead of sleeping: something is due then that cannot wait for a wake-up. */
+void loop_stay_awake(struct loop *l, uint64_t at_ns);
 /* Runs until a signal asks to stop; returns its number, or -errno. */
 int loop_run(struct loop *l);
 

@@ -255,7 +255,8 @@ static void arm_timers(struct vr *r)
 	if (r->pending & FSM_ACT_ARM_DOWN)
 		err = dp_watch_arm(r->all->dp, r->slot, r->fsm.down_ns, r->fsm.active_adver_ns, r->fsm.active_src,
 				   r->fsm.active_priority);
-	else if (r->pending & FSM_ACT_CANCEL_DOWN)
+	else if (r->pending &
+		 (FSM_ACT_CANCEL_DOWN | FSM_ACT_CLAIM)) /* CLAIM: the one behind the deadline, see on_soon() */
 		err = dp_watch_cancel(r->all->dp, r->slot);
 	if (err)
 		log_err("%s: cannot set Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
@@ -439,10 +440,10 @@ static void on_garp_timer(void *arg, uint64_t now_ns)
 
 /* ---- events of the data plane ---- */
 
-/* Active_Down_Timer fired in the kernel. If an advert came in between, it has moved the deadline: the expiry is void. */
-static void on_down(struct vr *r, const struct vx_event *e, uint64_t now_ns)
+/* Active_Down_Timer was due at @at_ns. If an advert came meanwhile, it has moved the deadline: the expiry is void. */
+static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 {
-	struct fsm_event ev = { .type = FSM_EV_DOWN_TIMER, .at_ns = e->at_ns };
+	struct fsm_event ev = { .type = FSM_EV_DOWN_TIMER, .at_ns = at_ns };
 	struct vx_vr_watch w;
 
 	if (r->fsm.state != FSM_BACKUP || dp_watch_get(r->all->dp, r->slot, &w) || !w.deadline_ns)
@@ -452,10 +453,31 @@ static void on_down(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 			dp_watch_arm(r->all->dp, r->slot, w.deadline_ns, w.adver_ns, w.src, w.priority);
 		return;
 	}
-	r->quiet_ns = e->at_ns - (w.last_ns > r->fsm.since_ns ? w.last_ns : r->fsm.since_ns);
+	r->quiet_ns = at_ns - (w.last_ns > r->fsm.since_ns ? w.last_ns : r->fsm.since_ns);
 	r->fsm.active_src = w.src;
 	r->fsm.active_priority = w.priority;
 	step(r, &ev, now_ns);
+}
+
+/*
+ * ActiveDown is near: stay awake for it. The kernel's timer is armed again behind it, should this process not get there. The look at
+ * the watch is for the caches: the same lines are on the way at the deadline, where every cold one costs a microsecond.
+ */
+static void on_soon(struct vr *r, const struct vx_event *e)
+{
+	struct vx_vr_watch w;
+
+	if (r->fsm.state != FSM_BACKUP || dp_watch_get(r->all->dp, r->slot, &w))
+		return;
+	timer_arm(&r->all->loop->timers, &r->down_timer, e->at_ns);
+	loop_stay_awake(r->all->loop, e->at_ns);
+}
+
+static void on_down_timer(void *arg, uint64_t now_ns)
+{
+	struct vr *r = arg;
+
+	down_expired(r, r->down_timer.at_ns, now_ns);
 }
 
 /* A Backup's adverts are acted upon in the kernel; what comes here is news for the log and for fsm's view. */
@@ -564,7 +586,10 @@ static void on_event(void *arg, const struct vx_event *e)
 	r = &v->vr[e->slot];
 	switch ((enum vx_ev)e->type) {
 	case VX_EV_DOWN:
-		on_down(r, e, now_ns);
+		down_expired(r, e->at_ns, now_ns);
+		break;
+	case VX_EV_SOON:
+		on_soon(r, e);
 		break;
 	case VX_EV_PRIO0:
 	case VX_EV_HIGHER:
@@ -577,8 +602,6 @@ static void on_event(void *arg, const struct vx_event *e)
 		break;
 	case VX_EV_BAD:
 		on_bad(r, e);
-		break;
-	case VX_EV_CLASSES:
 		break;
 	}
 }
@@ -883,6 +906,7 @@ static int vr_init(struct vrs *v, struct vr *r, const struct conf_vr *c)
 	}
 	v->nvips += r->nvips;
 	r->adver_timer = (struct timer){ .fn = on_adver_timer, .arg = r };
+	r->down_timer = (struct timer){ .fn = on_down_timer, .arg = r };
 	r->garp_timer = (struct timer){ .fn = on_garp_timer, .arg = r };
 	config_fill(r);
 	return 0;
@@ -1034,7 +1058,7 @@ static int build_all(struct vrs *v, const struct conf *conf)
 	v->ifs = calloc(conf->nvrs, sizeof(*v->ifs));
 	v->vr = calloc(conf->nvrs, sizeof(*v->vr));
 	v->dirty = calloc(conf->nvrs, sizeof(struct vr *));
-	if (!v->ifs || !v->vr || !v->dirty || timer_queue_reserve(&v->loop->timers, 2 * conf->nvrs))
+	if (!v->ifs || !v->vr || !v->dirty || timer_queue_reserve(&v->loop->timers, 3 * conf->nvrs))
 		goto nomem;
 	v->nvr = conf->nvrs;
 	for (i = 0; i < v->nvr; i++)

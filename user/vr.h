@@ -61,6 +61,7 @@ struct vr {
 	uint8_t *frames;
 	size_t nframes, frame_len;
 	struct timer adver_timer, garp_timer;
+	struct timer down_timer; /* ActiveDown, when the kernel has said that it is near */
 	/* this turn */
 	unsigned int pending; /* enum fsm_act */
 	bool dirty, repair, sent;
