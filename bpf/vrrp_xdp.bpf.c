@@ -18,6 +18,8 @@
 /* uapi constants that BTF does not carry by name */
 #define CLOCK_BOOTTIME 7
 #define BPF_F_MMAPABLE (1U << 10)
+#define ENOENT         2
+#define EBUSY          16
 
 #define RETRY_NS VX_NS_PER_MS /* an expiry that found the ring buffer full is tried again */
 
@@ -197,6 +199,7 @@ vx_inline void push_bad(struct vx_vr_watch *w, struct vx_event *ev, enum vx_ctr 
 	ev->type = VX_EV_BAD;
 	ev->ctr = ctr;
 	push(ev);
+	ev->ctr = VX_CTR_NONE;
 }
 
 static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr_watch *w);
@@ -228,14 +231,17 @@ vx_inline void watch_arm(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
 		timer_set(w, at_ns, now_ns);
 }
 
-/* Starts the timer from its own callback, and again if a priority 0 brought the deadline forward in this very moment. */
+/*
+ * Starts the timer from its own callback, with @deadline_ns as it was read there; and once more if a priority 0 has brought the deadline
+ * forward in this very moment, for the start here may have replaced the one made for that.
+ */
 vx_inline void timer_again(struct vx_vr_watch *w, __u64 deadline_ns, __u64 at_ns, __u64 now_ns)
 {
 	__u64 again_ns;
 
 	timer_set(w, at_ns, now_ns);
 	again_ns = *(volatile __u64 *)&w->deadline_ns;
-	if (again_ns && again_ns < deadline_ns)
+	if (again_ns && again_ns != deadline_ns && again_ns < at_ns)
 		timer_set(w, again_ns, now_ns);
 }
 
@@ -479,7 +485,7 @@ vx_inline int arp_in(struct pkt *p)
 	enum arp_about about;
 	struct arp_ip4 *arp;
 	struct arp_view v;
-	bool lease;
+	bool lease, own_mac;
 	__u64 role;
 
 	arp = arp_parse(&p->c, eth, &v);
@@ -493,13 +499,24 @@ vx_inline int arp_in(struct pkt *p)
 	cfg = bpf_map_lookup_elem(&vr_config, &slot);
 	if (!cfg)
 		return XDP_PASS;
+	role = role_of(slot);
+	/* A peer that is Active for the one may ask for the other: its VIP as sender claims nothing from us. */
+	if (slot == sender && role < VX_ROLE_ACTIVE_MIN && v.spa != v.tpa && target != NO_SLOT) {
+		sender = NO_SLOT;
+		slot = target;
+		cfg = bpf_map_lookup_elem(&vr_config, &slot);
+		if (!cfg)
+			return XDP_PASS;
+		role = role_of(slot);
+	}
 	/* Frames for another station's MAC are not ours to answer or to drop: we see them in promiscuous mode only. */
 	if (!v.broadcast && !vx_mac_eq(eth->dst, cfg->mac))
 		return XDP_PASS;
-	about = arp_classify(&v, target != NO_SLOT, sender != NO_SLOT, vx_mac_eq(eth->src, cfg->mac));
+	/* Our own frame come back; a Backup shares the virtual MAC with the Active Router, so there it is the Active's. */
+	own_mac = role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, cfg->mac);
+	about = arp_classify(&v, target != NO_SLOT, sender != NO_SLOT, own_mac);
 	if (about == ARP_NOTHING)
 		return XDP_PASS;
-	role = role_of(slot);
 	lease = in_lease(role);
 	if (about == ARP_CLAIMS) {
 		if (role >= VX_ROLE_ACTIVE_MIN)
@@ -560,18 +577,22 @@ int vx_timer(struct vx_timer_cmd *cmd)
 {
 	__u32 slot = cmd->slot;
 	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+	long err;
 
 	if (!w)
-		return -1;
+		return -ENOENT;
 	if (cmd->op == VX_TIMER_CANCEL) {
 		*(volatile __u64 *)&w->deadline_ns = 0;
 		bpf_timer_cancel(&w->timer);
 		w->fire_ns = 0;
 		return 0;
 	}
-	bpf_timer_init(&w->timer, &vr_watch, CLOCK_BOOTTIME); /* fails harmlessly where it was done before */
-	if (bpf_timer_set_callback(&w->timer, on_timer))
-		return -1;
+	err = bpf_timer_init(&w->timer, &vr_watch, CLOCK_BOOTTIME);
+	if (err && err != -EBUSY) /* EBUSY: it was done before */
+		return err;
+	err = bpf_timer_set_callback(&w->timer, on_timer);
+	if (err)
+		return err;
 	w->adver_ns = cmd->adver_ns;
 	w->src = cmd->src;
 	w->priority = cmd->priority;

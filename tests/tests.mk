@@ -5,7 +5,7 @@ SAN := -std=gnu11 -g -O1 $(WARN) -fsanitize=address,undefined -fno-sanitize-reco
 UNIT_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Iuser -I.
 
 # One module per test, no libraries but cmocka: what a test needs beyond it is not pure.
-UNIT := test_conf test_fsm test_timer
+UNIT := test_advert test_arp test_conf test_decide test_fsm test_packets test_timer
 test_conf_SRC := $(wildcard user/conf_*.c)
 test_fsm_SRC := user/fsm.c
 test_timer_SRC := user/timer.c
@@ -13,9 +13,36 @@ test_timer_SRC := user/timer.c
 define unit_rule
 build/tests/$(1): tests/unit/$(1).c $$($(1)_SRC) $$(wildcard include/*.h user/*.h tests/*.h) | build/tests
 	$$(call say,CC,$$@)
-	$$(Q)$$(CC) $$(UNIT_CPPFLAGS) $$(SAN) -o $$@ $$(filter %.c,$$^) -lcmocka
+	$$(Q)$$(CC) $$(UNIT_CPPFLAGS) $$(SAN) -o $$@ $$< $$($(1)_SRC) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+
+# The BPF program itself, compiled natively: the shim stands in for the kernel, ASan for the verifier.
+SHIM := bpf/vrrp_xdp.bpf.c $(wildcard tests/shim/*.h tests/shim/*/*.h)
+build/tests/test_packets: UNIT_CPPFLAGS := -Itests/shim $(UNIT_CPPFLAGS)
+build/tests/test_packets build/tests/fuzz_frame build/tests/pktcost.bpf.o: $(SHIM)
+
+build/tests/fuzz_frame: tests/fuzz/fuzz_frame.c $(wildcard include/*.h tests/*.h) | build/tests
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) -Itests/shim $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $<
+
+build/tests/%.bpf.o: tests/bpf/%.bpf.c $(wildcard include/*.h) | build/tests
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+build/tests/%.bpf.o: tests/bench/%.bpf.c $(wildcard include/*.h) | build/tests
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+# The same table through the kernel's verifier and BPF_PROG_TEST_RUN, and the cost of a packet.
+BPF_TEST = -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -Iinclude -I.
+build/tests/bpf_packets: tests/bpf/test_packets.c $(wildcard include/*.h tests/*.h) | build/tests
+	$(call say,CC,$@)
+	$(Q)$(CC) $(BPF_TEST) -o $@ $< -lcmocka -lbpf
+
+build/tests/pktcost: tests/bench/pktcost.c build/tests/pktcost.bpf.o $(wildcard include/*.h tests/*.h)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(BPF_TEST) -o $@ $< -lbpf
 
 PURE := $(wildcard include/*.h) user/fsm.c user/fsm.h user/timer.c user/timer.h $(wildcard user/conf*.[ch])
 
@@ -28,7 +55,7 @@ check-deps:
 		$(CLANG) $(BPF_CFLAGS) -fsyntax-only -include $$h -x c /dev/null || exit 1; done
 
 check-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] tests/*.h tests/*/*.[ch])
+	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] tests/*.h tests/*/*.[ch] tests/shim/*/*.h)
 
 # Clean under the other compiler too.
 check-clang: build/vrrp_xdp.skel.h
@@ -37,8 +64,23 @@ check-clang: build/vrrp_xdp.skel.h
 check-unit: $(UNIT:%=build/tests/%)
 	$(Q)for t in $^; do $$t || exit 1; done
 
+check-bpf: build/tests/bpf_packets build/vrrp_xdp.bpf.o build/tests/reset.bpf.o
+	$(Q)$<
+
+# A short run finds what a change broke; CI is not the place to search for days.
+FUZZ_SECONDS ?= 20
+check-fuzz: build/tests/fuzz_frame
+	$(Q)$< -max_len=1200 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ -print_final_stats=1 -verbosity=0
+
 check-net: $(LAB)
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
+
+CHECKS := check-deps check-format check-clang check-unit check-bpf check-fuzz check-net
+
+check: $(LAB) $(UNIT:%=build/tests/%) build/tests/bpf_packets build/tests/fuzz_frame build/tests/pktcost
+	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")
+
+.PHONY: check $(CHECKS) bench

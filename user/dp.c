@@ -29,7 +29,7 @@
 #define BPF_FS_MAGIC 0xcafe4a11
 #endif
 
-enum { PATH_LEN = 160, KERNEL_MAJOR = 5, KERNEL_MINOR = 15 };
+enum { PATH_LEN = 160, KERNEL_MAJOR = 5, KERNEL_MINOR = 15, INIT_TRIES = 1000, INIT_PAUSE_US = 1000 };
 
 struct attached {
 	int ifindex;
@@ -500,7 +500,7 @@ static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)
 
 	if (bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.vx_timer), &opts))
 		return -errno;
-	return opts.retval ? -EINVAL : 0;
+	return (int)opts.retval;
 }
 
 int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority)
@@ -515,6 +515,18 @@ int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t ad
 	};
 
 	return timer_cmd(dp, &cmd);
+}
+
+int dp_watch_init(struct dp *dp, uint32_t slot)
+{
+	int tries, err = -ENOMEM;
+
+	for (tries = 0; err == -ENOMEM && tries < INIT_TRIES; tries++) {
+		if (tries)
+			usleep(INIT_PAUSE_US);
+		err = dp_watch_arm(dp, slot, UINT64_MAX / 2, 0, 0, 0);
+	}
+	return err ? err : dp_watch_cancel(dp, slot);
 }
 
 int dp_watch_cancel(struct dp *dp, uint32_t slot)

@@ -69,6 +69,9 @@ int dp_peer_add(struct dp *dp, uint32_t slot, __be32 addr);
 void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
 uint64_t dp_role(const struct dp *dp, uint32_t slot);
 
+/* Makes the timer of a slot, before any is armed: hundreds at once exhaust the kernel's non-waiting allocator for a moment, so this
+ * waits and tries again. Arming allocates nothing afterwards. */
+int dp_watch_init(struct dp *dp, uint32_t slot);
 int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority);
 int dp_watch_cancel(struct dp *dp, uint32_t slot);
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out);

@@ -1026,6 +1026,8 @@ static int fill_maps(struct vr *r)
 	for (i = 0; !err && r->conf->unicast && i < r->conf->npeers; i++)
 		err = dp_peer_add(dp, r->slot, addr4(&r->conf->peers[i].addr));
 	if (!err)
+		err = dp_watch_init(dp, r->slot);
+	if (!err)
 		err = dp_index_set(dp, &r->cfg, 0, dp_if_row(dp, r->iface->number));
 	if (!err)
 		err = dp_index_set(dp, &r->cfg, r->conf->vrid, r->slot);

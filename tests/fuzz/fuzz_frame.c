@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Frame -> verdict, over the BPF program compiled natively. An input is two bytes that choose a row of tests/packets.h, for the
+ * state that the frame finds, and the frame. New inputs start from the rows' own frames and get right checksums
+ * half of the time: random bytes would never get behind RX-8.
+ */
+#include <stdint.h>
+
+#include "tests/shim/program.h"
+#include "tests/packets.h"
+#include "tests/shim/dp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+
+#define NOW_NS (1000 * VX_NS_PER_S)
+enum { CHOICE = 2 };
+
+static const struct packet_case *chosen(const uint8_t *data)
+{
+	return &packet_cases[(data[0] << 8 | data[1]) % VX_ARRAY_LEN(packet_cases)];
+}
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* What must hold for every frame in every state. */
+static void check(const struct scenario *s, const struct frame *in, const struct frame *out, int action,
+		  __u64 deadline_ns, __u64 then_ns)
+{
+	bool same = !memcmp(in->b, out->b, in->len), active = s->role == ACTIVE || s->second;
+
+	require(action == XDP_PASS || action == XDP_DROP || action == XDP_TX);
+	require(action != XDP_TX || (active && in->len >= 42));
+	require(action != XDP_DROP || same);
+	require(action != XDP_PASS || same || s->role == BACKUP || s->role == INITIALIZE);
+	require(shim.nev <= 4 && (s->role != INITIALIZE || active || !shim.nev));
+	/* a takeover is at most as far off as the slowest legal Active Router allows */
+	require(s->role == BACKUP ? deadline_ns : !deadline_ns);
+	require(deadline_ns == then_ns || (deadline_ns > shim.now_ns && deadline_ns < shim.now_ns + 164 * VX_NS_PER_S));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct frame in, out;
+	const struct packet_case *c;
+	const struct vx_vr_watch *w;
+	__u32 slot = SLOT;
+	__u64 then_ns;
+	int action;
+
+	if (size < CHOICE || size - CHOICE > FRAME_MAX)
+		return 0;
+	c = chosen(data);
+	in.len = 0;
+	frame_bytes(&in, data + CHOICE, (__u32)(size - CHOICE));
+	out = in;
+	shim_reset(NOW_NS);
+	scenario_load(&shim_dp, &c->in, NOW_NS);
+	w = bpf_map_lookup_elem(&vr_watch, &slot);
+	then_ns = w->deadline_ns;
+	action = shim_run(out.b, out.len, IFINDEX);
+	check(&c->in, &in, &out, action, w->deadline_ns, then_ns);
+	return 0;
+}
+
+/* Puts right what stands in the way: the checksums of an untagged advert. */
+static void repair(uint8_t *f, size_t len)
+{
+	size_t ihl, total;
+
+	if (len < 14 + 20 || f[12] != 0x08 || f[13] != 0)
+		return;
+	ihl = (f[14] & 15) * 4u;
+	total = (size_t)(f[16] << 8 | f[17]);
+	if (ihl < 20 || 14 + ihl > len)
+		return;
+	frame_put16(f + 24, 0);
+	frame_put16(f + 24, ~frame_sum(f + 14, (__u32)ihl));
+	if (total < ihl + 8 || 14 + total > len)
+		return;
+	frame_put16(f + 14 + ihl + 6, 0);
+	frame_put16(f + 14 + ihl + 6, ~frame_sum(f + 14 + ihl, (__u32)(total - ihl)));
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
+{
+	static struct frame f;
+
+	if (size < CHOICE || seed % 8 == 0) {
+		size_t i = seed / 8 % VX_ARRAY_LEN(packet_cases);
+
+		frame_build(&f, &packet_cases[i].frame);
+		if (f.len + CHOICE > max)
+			return size;
+		data[0] = (uint8_t)(i >> 8);
+		data[1] = (uint8_t)i;
+		memcpy(data + CHOICE, f.b, f.len);
+		size = f.len + CHOICE;
+	}
+	if (seed % 16)
+		size = LLVMFuzzerMutate(data, size, max);
+	if (size > CHOICE && seed & 1)
+		repair(data + CHOICE, size - CHOICE);
+	return size;
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of tests/packets.h over the BPF program compiled natively, under ASan and UBSan. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/shim/program.h"
+#include "tests/packets.h"
+#include "tests/shim/dp.h"
+
+#define NOW_NS (1000 * VX_NS_PER_S)
+
+static void snapshot(struct vx_vr_watch *to)
+{
+	__u32 slot;
+
+	for (slot = 0; slot < SLOTS; slot++)
+		to[slot] = *(struct vx_vr_watch *)bpf_map_lookup_elem(&vr_watch, &slot);
+}
+
+static void count_moved(struct vx_counters *to)
+{
+	__u32 row;
+
+	for (row = 0; row < ROWS; row++)
+		to[row] = *(struct vx_counters *)bpf_map_lookup_elem(&counters, &row);
+}
+
+static void run(struct outcome *o, const struct frame *in)
+{
+	snapshot(o->before);
+	o->t0_ns = o->t1_ns = shim.now_ns;
+	o->out = *in;
+	o->action = (__u32)shim_run(o->out.b, o->out.len, IFINDEX);
+	snapshot(o->after);
+	count_moved(o->moved);
+	o->nev = shim.nev;
+	memcpy(o->ev, shim.ev, sizeof(o->ev));
+}
+
+static void packet_is_handled_as_the_table_says(void **state)
+{
+	const struct packet_case *c = *state;
+	static struct outcome o;
+	static struct frame in;
+
+	frame_build(&in, &c->frame);
+	shim_reset(NOW_NS);
+	scenario_load(&shim_dp, &c->in, NOW_NS);
+	shim.now_ns += 5 * VX_NS_PER_MS;
+	run(&o, &in);
+	assert_true(packet_check(c, &in, &o));
+}
+
+/* SEC-10, SEC-12: ASan watches; what the program does with half a frame is at most to drop it. */
+static void every_frame_cut_at_every_byte_is_read_within_its_bounds(void **state __attribute__((unused)))
+{
+	static struct frame in, cut;
+	size_t i;
+
+	for (i = 0; i < VX_ARRAY_LEN(packet_cases); i++) {
+		frame_build(&in, &packet_cases[i].frame);
+		shim_reset(NOW_NS);
+		scenario_load(&shim_dp, &packet_cases[i].in, NOW_NS);
+		for (cut = in; cut.len > 0; cut.len--) {
+			int action = shim_run(cut.b, cut.len, IFINDEX);
+
+			assert_true(action == XDP_PASS || action == XDP_DROP || action == XDP_TX);
+			memcpy(cut.b, in.b, in.len);
+			shim.nev = 0;
+			shim.ring_room = SHIM_EVENTS;
+		}
+	}
+}
+
+static const struct packet_case backup = { "", IN_BACKUP(), ADVERT3(), GOOD3 };
+static const struct packet_case active = { "", IN_ACTIVE(), ARP(), ANSWERED };
+
+static void start(const struct packet_case *c)
+{
+	shim_reset(NOW_NS);
+	scenario_load(&shim_dp, &c->in, NOW_NS);
+}
+
+static int deliver_on(const struct frame_desc *d, __u32 ifindex)
+{
+	static struct frame f;
+
+	frame_build(&f, d);
+	return shim_run(f.b, f.len, ifindex);
+}
+
+static int deliver(const struct frame_desc *d)
+{
+	return deliver_on(d, IFINDEX);
+}
+
+static void set_role(__u64 role)
+{
+	__u32 slot = SLOT;
+
+	shim_put(&vr_role, &slot, &role);
+}
+
+static const struct vx_vr_watch *watch(void)
+{
+	__u32 slot = SLOT;
+
+	return bpf_map_lookup_elem(&vr_watch, &slot);
+}
+
+static __u64 counted(enum vx_ctr ctr)
+{
+	struct vx_counters *n;
+	__u32 slot = SLOT;
+
+	n = bpf_map_lookup_elem(&counters, &slot);
+	return n->c[ctr];
+}
+
+/* Rows of the table count on it. */
+static void the_address_that_collides_has_the_bit_of_a_vip(void **state __attribute__((unused)))
+{
+	assert_int_equal(vx_filter_bit(VX_BE32(ADDR_COLLIDES)), vx_filter_bit(VX_BE32(ADDR_VIP)));
+	assert_int_not_equal(vx_filter_bit(VX_BE32(ADDR_STRANGER)), vx_filter_bit(VX_BE32(ADDR_VIP)));
+}
+
+static void lease_lapses_at_its_very_nanosecond(void **state __attribute__((unused)))
+{
+	start(&active);
+	set_role(NOW_NS + 1);
+	assert_int_equal(deliver(&active.frame), XDP_TX);
+	set_role(NOW_NS);
+	assert_int_equal(deliver(&active.frame), XDP_DROP);
+}
+
+static void an_advert_that_moves_the_deadline_later_leaves_the_timer_alone(void **state __attribute__((unused)))
+{
+	__u32 starts, slot = SLOT;
+	struct vx_timer_cmd arm = { .op = VX_TIMER_ARM,
+				    .slot = SLOT,
+				    .deadline_ns = NOW_NS + VX_NS_PER_S,
+				    .adver_ns = VX_NS_PER_S,
+				    .src = VX_BE32(ADDR_PEER),
+				    .priority = 100 };
+	struct vx_vr_watch *w;
+
+	start(&backup);
+	vx_timer(&arm);
+	w = bpf_map_lookup_elem(&vr_watch, &slot);
+	starts = shim_timer_of(&w->timer)->starts;
+	shim.now_ns += VX_NS_PER_MS;
+	deliver(&backup.frame);
+	assert_int_equal(shim_timer_of(&w->timer)->starts, starts);
+	assert_int_equal(w->deadline_ns, shim.now_ns + DOWN_90);
+
+	/* it fires for the old deadline, says nothing and goes on for the rest */
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.now_ns, NOW_NS + VX_NS_PER_S - VX_LEAD_NS);
+	assert_int_equal(shim.nev, 0);
+	assert_int_equal(shim_timer_of(&w->timer)->at_ns, w->deadline_ns - VX_LEAD_NS);
+
+	/* the controller is woken ahead of the deadline, and told again behind it, should it not have got there */
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 1);
+	assert_int_equal(shim.ev[0].type, VX_EV_SOON);
+	assert_int_equal(shim.ev[0].slot, SLOT);
+	assert_int_equal(shim.ev[0].at_ns, w->deadline_ns);
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.now_ns, w->deadline_ns + VX_LEAD_NS);
+	assert_int_equal(shim.nev, 2);
+	assert_int_equal(shim.ev[1].type, VX_EV_DOWN);
+	assert_int_equal(shim.ev[1].slot, SLOT);
+	assert_int_equal(shim.ev[1].at_ns, w->deadline_ns);
+	assert_int_equal(shim.ev[1].src, VX_BE32(ADDR_PEER));
+	assert_int_equal(shim.ev[1].priority, 100);
+	assert_int_equal(shim.ev[1].adver_ns, VX_NS_PER_S);
+	assert_false(shim_fire(SLOT)); /* once */
+
+	deliver(&backup.frame);
+	assert_int_equal(shim_timer_of(&w->timer)->at_ns, shim.now_ns + DOWN_90 - VX_LEAD_NS);
+}
+
+static void hand_over_on_another_cpu(void)
+{
+	__u32 slot = SLOT;
+	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+
+	w->deadline_ns =
+		shim.now_ns + SKEW_90; /* it saw no timer armed and started one, which ours has just replaced */
+}
+
+static void priority_0_is_not_lost_while_the_timer_is_started_again(void **state __attribute__((unused)))
+{
+	start(&backup);
+	deliver(&backup.frame);
+	shim.now_ns += VX_NS_PER_S;
+	deliver(&backup.frame);
+	shim.at_start = hand_over_on_another_cpu;
+	assert_true(shim_fire(SLOT));
+	assert_null(shim.at_start);
+	assert_int_equal(shim.nev, 0);
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 1);
+	assert_int_equal(shim.ev[0].at_ns, shim.now_ns);
+	assert_int_equal(shim.now_ns, NOW_NS + DOWN_90 - VX_LEAD_NS + SKEW_90);
+}
+
+/* As before, but the hand-over falls into the moment in which the controller is told. */
+static void priority_0_is_not_lost_while_the_controller_is_woken(void **state __attribute__((unused)))
+{
+	start(&backup);
+	deliver(&backup.frame);
+	shim.at_start = hand_over_on_another_cpu;
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.ev[0].type, VX_EV_SOON);
+	assert_true(shim_fire(SLOT)); /* the fallback of the old deadline: early for the new one */
+	assert_int_equal(shim.nev, 1);
+	assert_int_equal(watch()->deadline_ns, NOW_NS + DOWN_90 - VX_LEAD_NS + SKEW_90);
+	assert_int_equal(watch()->fire_ns, watch()->deadline_ns - VX_LEAD_NS);
+}
+
+/* SEC-15 */
+static void an_interface_is_told_from_another(void **state __attribute__((unused)))
+{
+	static const struct packet_case elsewhere = { "", IN_ACTIVE(.elsewhere = true), ARP(), PASSED };
+
+	start(&active);
+	assert_int_equal(deliver_on(&active.frame, IFINDEX_OTHER), XDP_PASS);
+	assert_int_equal(deliver_on(&backup.frame, IFINDEX_OTHER), XDP_PASS);
+	assert_int_equal(deliver_on(&active.frame, IFINDEX), XDP_TX);
+	start(&elsewhere);
+	assert_int_equal(deliver_on(&active.frame, IFINDEX_OTHER), XDP_TX);
+	assert_int_equal(deliver_on(&backup.frame, IFINDEX_OTHER), XDP_DROP);
+	assert_int_equal(deliver_on(&active.frame, IFINDEX), XDP_PASS);
+}
+
+/* The filter is what keeps the cost of strangers' frames down: nothing is looked up behind it. */
+static void an_address_without_its_bit_in_the_filter_is_a_strangers(void **state __attribute__((unused)))
+{
+	static const struct vx_filter none;
+	__u32 zero = 0;
+
+	start(&active);
+	assert_int_equal(deliver(&active.frame), XDP_TX);
+	shim_put(&filter, &zero, &none);
+	assert_int_equal(deliver(&active.frame), XDP_PASS);
+}
+
+static void an_expiry_that_finds_the_ring_buffer_full_is_tried_again(void **state __attribute__((unused)))
+{
+	start(&backup);
+	shim.ring_room = 0;
+	assert_true(shim_fire(SLOT));
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(counted(VX_CTR_EV_LOST), 2);
+	assert_int_equal(counted(VX_CTR_EV_SENT), 0);
+	shim.ring_room = 1;
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.now_ns, watch()->deadline_ns + VX_LEAD_NS + VX_NS_PER_MS);
+	assert_int_equal(shim.nev, 1);
+	assert_int_equal(shim.ev[0].type, VX_EV_DOWN);
+	assert_int_equal(shim.ev[0].at_ns, watch()->deadline_ns);
+	assert_int_equal(counted(VX_CTR_EV_SENT), 1);
+}
+
+static void a_timer_cancelled_stays_silent_until_armed_again(void **state __attribute__((unused)))
+{
+	struct vx_timer_cmd cancel = { .op = VX_TIMER_CANCEL, .slot = SLOT };
+
+	start(&backup);
+	assert_int_equal(vx_timer(&cancel), 0);
+	assert_int_equal(watch()->deadline_ns, 0); /* for a callback that is on its way */
+	assert_false(shim_fire(SLOT));
+	deliver(&backup.frame);
+	assert_int_equal(watch()->fire_ns, NOW_NS + DOWN_90 - VX_LEAD_NS);
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 1);
+}
+
+static void a_slot_out_of_range_is_refused(void **state __attribute__((unused)))
+{
+	struct vx_timer_cmd arm = { .op = VX_TIMER_ARM, .slot = SLOTS, .deadline_ns = 1 };
+
+	start(&backup);
+	assert_int_equal(vx_timer(&arm), -2); /* ENOENT */
+}
+
+/* FSM-B3: the skew is that of the learned interval, whatever interval the priority 0 itself has. */
+static void priority_0_starts_the_skew_of_the_learned_interval(void **state __attribute__((unused)))
+{
+	static const struct frame_desc fast = ADVERT3(.interval = 1), bye = ADVERT3(.priority = 0, .interval = 4095);
+
+	start(&backup);
+	deliver(&fast);
+	deliver(&bye);
+	assert_int_equal(watch()->deadline_ns, NOW_NS + 6484375);
+	assert_int_equal(watch()->fire_ns, NOW_NS + 6484375 - VX_LEAD_NS);
+}
+
+/* Invariant 4: a reason is told once a minute, and a flood of one does not hide another. */
+static void a_refused_kind_of_frame_is_told_once_a_minute(void **state __attribute__((unused)))
+{
+	static const struct frame_desc ttl = ADVERT3(.ttl = 1), csum = ADVERT3(.csum = FRAME_CSUM_WRONG);
+	int i;
+
+	start(&backup);
+	for (i = 0; i < 100; i++)
+		deliver(&ttl);
+	assert_int_equal(shim.nev, 1);
+	deliver(&csum);
+	assert_int_equal(shim.nev, 2);
+	assert_int_equal(shim.ev[1].ctr, VX_CTR_RX_CSUM);
+	shim.now_ns = NOW_NS + 60 * VX_NS_PER_S;
+	deliver(&ttl);
+	assert_int_equal(shim.nev, 2);
+	shim.now_ns++;
+	deliver(&ttl);
+	assert_int_equal(shim.nev, 3);
+	assert_int_equal(counted(VX_CTR_RX_TTL), 102);
+}
+
+static void conflicts_are_told_once_a_second(void **state __attribute__((unused)))
+{
+	static const struct frame_desc claim = ARP_ANNOUNCE();
+	int i;
+
+	start(&active);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(deliver(&claim), XDP_PASS);
+	assert_int_equal(shim.nev, 1);
+	assert_int_equal(counted(VX_CTR_VIP_CONFLICT), 10);
+	assert_int_equal(counted(VX_CTR_EV_LIMITED), 9);
+	shim.now_ns += VX_NS_PER_S;
+	deliver(&claim);
+	assert_int_equal(shim.nev, 2);
+}
+
+#define TEST(name) cmocka_unit_test(name)
+
+int main(void)
+{
+	const struct CMUnitTest others[] = {
+		TEST(every_frame_cut_at_every_byte_is_read_within_its_bounds),
+		TEST(the_address_that_collides_has_the_bit_of_a_vip),
+		TEST(lease_lapses_at_its_very_nanosecond),
+		TEST(an_advert_that_moves_the_deadline_later_leaves_the_timer_alone),
+		TEST(priority_0_is_not_lost_while_the_timer_is_started_again),
+		TEST(priority_0_is_not_lost_while_the_controller_is_woken),
+		TEST(an_interface_is_told_from_another),
+		TEST(an_address_without_its_bit_in_the_filter_is_a_strangers),
+		TEST(an_expiry_that_finds_the_ring_buffer_full_is_tried_again),
+		TEST(a_timer_cancelled_stays_silent_until_armed_again),
+		TEST(a_slot_out_of_range_is_refused),
+		TEST(priority_0_starts_the_skew_of_the_learned_interval),
+		TEST(a_refused_kind_of_frame_is_told_once_a_minute),
+		TEST(conflicts_are_told_once_a_second),
+	};
+	static struct CMUnitTest table[VX_ARRAY_LEN(packet_cases)];
+	size_t i;
+	int failed;
+
+	for (i = 0; i < VX_ARRAY_LEN(packet_cases); i++)
+		table[i] = (struct CMUnitTest){ .name = packet_cases[i].name,
+						.test_func = packet_is_handled_as_the_table_says,
+						.initial_state = (void *)&packet_cases[i] };
+	failed = cmocka_run_group_tests_name("packets", table, NULL, NULL);
+	failed += cmocka_run_group_tests_name("program", others, NULL, NULL);
+	shim_reset(0);
+	return failed != 0;
+}
