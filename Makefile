@@ -17,7 +17,7 @@ $(error missing: $(MISSING); run scripts/install-deps.sh build)
 endif
 endif
 
-WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wsign-compare -Wno-sign-compare -Wformat=2
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 CPPFLAGS += -D_GNU_SOURCE -DVX_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibuild
 CFLAGS ?= -O2 -g

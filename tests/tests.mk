@@ -57,9 +57,11 @@ check-deps:
 check-format:
 	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] tests/*.h tests/*/*.[ch] tests/shim/*/*.h)
 
-# Clean under the other compiler too.
-check-clang: build/vrrp_xdp.skel.h
-	$(Q)for f in $(SRC); do $(CLANG) $(CPPFLAGS) -std=gnu11 $(WARN) -fsyntax-only $$f || exit 1; done
+# Clean under both compilers.
+check-warnings: build/vrrp_xdp.skel.h
+	$(Q)for f in $(SRC); do \
+		$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Werror -c -o /dev/null $$f && \
+		$(CLANG) $(CPPFLAGS) $(ALL_CFLAGS) -Werror -c -o /dev/null $$f || exit 1; done
 
 check-unit: $(UNIT:%=build/tests/%)
 	$(Q)for t in $^; do $$t || exit 1; done
@@ -78,7 +80,7 @@ check-net: $(LAB)
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
-CHECKS := check-deps check-format check-clang check-unit check-bpf check-fuzz check-net
+CHECKS := check-deps check-format check-warnings check-unit check-bpf check-fuzz check-net
 
 check: $(LAB) $(UNIT:%=build/tests/%) build/tests/bpf_packets build/tests/fuzz_frame build/tests/pktcost
 	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")

@@ -140,10 +140,13 @@ static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int repor
 
 /* ---- between virtual routers ---- */
 
-/* What one virtual router claims for itself: with unicast, once for each peer. Sorted, equal claims are neighbours. */
+/*
+ * What a virtual router claims on its interface: its VRID, or one of its addresses. Sorted, equal claims are neighbours. The data
+ * plane tells virtual routers apart by interface, VRID and family alone, so unicast and multicast share the numbers (not so KA-4).
+ */
 struct claim {
 	const struct conf_vr *vr;
-	const struct conf_addr *peer; /* NULL: multicast */
+	const struct conf_vip *vip; /* NULL: the VRID */
 };
 
 static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
@@ -151,22 +154,17 @@ static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
 	return a->family != b->family ? a->family - b->family : memcmp(a->b, b->b, sizeof(a->b));
 }
 
-/* KA-4: unicast and multicast are separate spaces. */
 static int cmp_claim(const struct claim *a, const struct claim *b)
 {
 	int c = strcmp(a->vr->ifname, b->vr->ifname);
 
 	if (!c)
+		c = !!a->vip - !!b->vip;
+	if (!c && a->vip)
+		return cmp_addr(&a->vip->addr, &b->vip->addr);
+	if (!c)
 		c = a->vr->vrid - b->vr->vrid;
-	if (!c)
-		c = a->vr->family - b->vr->family;
-	if (!c)
-		c = !!a->peer - !!b->peer;
-	if (!c && a->peer)
-		c = cmp_addr(&a->vr->src, &b->vr->src);
-	if (!c && a->peer)
-		c = cmp_addr(a->peer, b->peer);
-	return c;
+	return c ? c : a->vr->family - b->vr->family;
 }
 
 /* Equal claims stay in the order of the configuration, so that the later one is complained about. */
@@ -185,12 +183,12 @@ static size_t collect_claims(const struct conf *c, struct claim *out)
 	for (size_t i = 0; i < c->nvrs; i++) {
 		const struct conf_vr *vr = &c->vrs[i];
 
-		if (!vr->vrid || !vr->ifname[0])
+		if (!vr->ifname[0])
 			continue;
-		if (!vr->npeers)
+		if (vr->vrid)
 			out[n++] = (struct claim){ vr, NULL };
-		for (size_t j = 0; j < vr->npeers; j++)
-			out[n++] = (struct claim){ vr, &vr->peers[j].addr };
+		for (size_t j = 0; j < vr->nvips; j++)
+			out[n++] = (struct claim){ vr, &vr->vips[j] };
 	}
 	return n;
 }
@@ -205,47 +203,39 @@ static void where(const struct conf_vr *vr, char *buf, size_t len)
 	}
 }
 
-/* @first[i]: the virtual router that claimed what @c->vrs[i] claims. */
-static void say_claims(struct conf_diag *d, const struct conf *c, const struct conf_vr *const *first)
+static void say_claim(struct conf_diag *d, const struct claim *first, const struct claim *second)
 {
-	char at[128];
+	char at[128], text[46];
+	const struct conf_vr *vr = second->vr;
 
-	for (size_t i = 0; i < c->nvrs; i++) {
-		const struct conf_vr *vr = &c->vrs[i];
-
-		if (!first[i])
-			continue;
-		where(first[i], at, sizeof(at));
-		FAIL(d, vr, "%s: virtual_router_id %u on %s is taken by \"%s\"%s%s; use another number from 1 to 255",
-		     vr->name, vr->vrid, vr->ifname, first[i]->name, at,
-		     vr->npeers ? ", with the same source and a common peer" : "");
-	}
+	where(first->vr, at, sizeof(at));
+	if (second->vip)
+		conf_say(d, CONF_ERROR, vr->file, second->vip->line ? second->vip->line : vr->line,
+			 "%s: virtual address %s on %s is taken by \"%s\"%s; leave it to one of them", vr->name,
+			 conf_addr_str(&second->vip->addr, text, sizeof(text)), vr->ifname, first->vr->name, at);
+	else
+		FAIL(d, vr, "%s: virtual_router_id %u on %s is taken by \"%s\"%s; use another number from 1 to 255",
+		     vr->name, vr->vrid, vr->ifname, first->vr->name, at);
 }
 
 static bool check_claims(struct conf_diag *d, const struct conf *c)
 {
-	size_t max = 0, n;
-	const struct conf_vr **first = calloc(c->nvrs + 1, sizeof(*first));
 	struct claim *claims;
+	size_t max = 0, n;
 
 	for (size_t i = 0; i < c->nvrs; i++)
-		max += c->vrs[i].npeers + 1;
+		max += c->vrs[i].nvips + 1;
 	claims = calloc(max + 1, sizeof(*claims));
-	if (!first || !claims) {
-		free(first);
-		free(claims);
+	if (!claims)
 		return false;
-	}
 	n = collect_claims(c, claims);
 	qsort(claims, n, sizeof(*claims), by_claim);
 	for (size_t i = 1, start = 0; i < n; i++) {
-		if (cmp_claim(&claims[start], &claims[i]))
+		if (cmp_claim(&claims[start], &claims[i]) || claims[start].vr == claims[i].vr)
 			start = i;
-		else if (!first[claims[i].vr - c->vrs])
-			first[claims[i].vr - c->vrs] = claims[start].vr;
+		else
+			say_claim(d, &claims[start], &claims[i]);
 	}
-	say_claims(d, c, first);
-	free(first);
 	free(claims);
 	return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ bool log_enabled(enum log_level level)
 
 void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 {
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char line[1024];
 	size_t len;
 	int n;
@@ -32,7 +34,10 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 	while (len && line[len - 1] == '\n')
 		len--;
 	line[len++] = '\n';
-	/* One write per line: lines of two processes on one terminal do not mix. A log that cannot be written stops nothing. */
+	/* A reader that has stopped reading must not hold up an advert: what cannot be written now is dropped. */
+	if (poll(&out, 1, 0) <= 0 || !(out.revents & POLLOUT))
+		return;
+	/* One write per line, so that lines of two processes do not mix. */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
 }

@@ -929,6 +929,30 @@ static int check_interfaces(struct vrs *v)
 	return 0;
 }
 
+/*
+ * A VIP that is there already is taken for a leftover and removed, but not when that would leave the interface without any address: then it
+ * is the machine's own, and no router could run without a source anyway.
+ */
+static int check_addresses(const struct vrs *v)
+{
+	const struct vr_vip *vip;
+	char text[16];
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++) {
+		const struct vr *r = &v->vr[i];
+
+		for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
+			if (vip->installed && !r->iface->naddrs && !r->conf->src.family) {
+				log_err("%s: %s is the only address of %s; give the interface one of its own beside it",
+					r->conf->name, vr_addr(vip->addr, text), r->iface->name);
+				return 2;
+			}
+		}
+	}
+	return 0;
+}
+
 struct leftover {
 	struct vrs *v;
 	struct vr_if *f;
@@ -1097,6 +1121,8 @@ int vrs_init(struct vrs *v, struct loop *loop, const struct conf *conf, int (*lo
 		return 1;
 	}
 	rc = check_interfaces(v);
+	if (!rc)
+		rc = check_addresses(v);
 	for (i = 0; !rc && i < v->nifs; i++)
 		rc = lock(arg, v->ifs[i].name);
 	for (i = 0; !rc && i < v->nifs; i++)
