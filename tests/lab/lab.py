@@ -50,6 +50,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 Frame = namedtuple("Frame", "t data out")  # kernel time in ns, bytes from the Ethernet header on, sent by this end
 _instances = itertools.count(1)
 _open_labs = []
+_opening = threading.Lock()  # sweep() must not take what another thread's lab has made but not yet put into _open_labs
 
 
 # ---- network namespaces, without a process for every step ----
@@ -235,24 +236,26 @@ class Lab:
     VIP6, VIP6_CIDR = "fd77::100", "fd77::100/64"
     CLIENT_IP, CLIENT_IP6 = "10.77.0.200", "fd77::200"
 
-    def __init__(self, routers=2, clients=1):
+    def __init__(self, routers=2, clients=1, spaced_links=False):
         if os.geteuid():
             raise LabError("the lab builds network namespaces: run it as root")
         for path in (PASS_OBJECT, PROBE):
             if not path.exists():
                 raise LabError(f"{path.relative_to(ROOT)} is missing: build it with make")
-        sweep()
         self.routers = [f"r{n}" for n in range(1, routers + 1)]
         self.hosts = self.routers + [f"client{n if n > 1 else ''}" for n in range(1, clients + 1)]
+        self.spaced_links = spaced_links
         self.prefix = f"vx-{os.getpid()}-{next(_instances)}"
         self._closers = []
         self._procs = []
         self._holders = {}
         self._daemons = {}
         self._closed = False
-        self.tmp = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
         self._catch_signals()
-        _open_labs.append(self)
+        with _opening:
+            sweep()
+            self.tmp = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
+            _open_labs.append(self)
         try:
             self._build()
         except BaseException:
@@ -309,7 +312,11 @@ class Lab:
     def _hold(self, host):
         """One mount namespace per host, alive as long as the lab, so that a restarted program finds the bpffs and
         the pins of the one before it, as on a real host; `ip netns exec` would give each its own."""
-        holder = Proc(f"{host}: holder", ["ip", "netns", "exec", self.netns(host), "sh", "-c", "echo ready; exec cat"])
+        # Not `ip netns exec`: it insists on "/" being a mount point, which it is not in a plain chroot.
+        enter = ("mount --make-rslave / 2>/dev/null || mount --make-rslave /sys; mount -t sysfs sysfs /sys && "
+                 "echo ready; exec cat")
+        holder = Proc(f"{host}: holder", ["nsenter", f"--net=/run/netns/{self.netns(host)}", "unshare", "--mount",
+                                          "--propagation", "unchanged", "sh", "-c", enter])
         self._procs.append(holder)
         holder.wait_log("ready")
         return holder
@@ -324,10 +331,14 @@ class Lab:
             raise LabError(f"ip: {done.stderr.strip()} ({'; '.join(commands)})")
 
     def _build_switch(self):
+        """The kernel tells of a carrier at once where the two ends of a cable have different numbers, and spaces such news
+        by up to a second where they have the same, as it does with a real NIC. The bridge depends on that news as well:
+        with spaced links a port forwards up to a second after plug()."""
         sw = self.netns("sw")
         set_sysctls(sw, {"net/ipv6/conf/default/disable_ipv6": 1})
-        self._ip(*(f"link add {host} netns {sw} type veth peer name eth0 address {self.mac(host)} "
-                   f"netns {self.netns(host)}" for host in self.hosts))
+        self._ip(*(f"link add {host} index {100 + n} netns {sw} type veth peer name eth0 "
+                   f"index {100 + n if self.spaced_links else 99} address {self.mac(host)} netns {self.netns(host)}"
+                   for n, host in enumerate(self.hosts)))
         self._ip("link set lo up",
                  "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
                  *(f"link set {host} master br0" for host in self.hosts),
@@ -511,8 +522,8 @@ vrrp_instance VI_1 {{
     def cut_cable(self, host):
         """Takes the switch's port down: the host loses its carrier. Returns the time in ns.
 
-        The host's kernel may tell its programs up to a second later (it spaces such news), and never, when the cable
-        is back by then: a test of a cable that stays out waits with wait_link(host, up=False).
+        With spaced_links the host's kernel may tell its programs up to a second later, and never, when the cable is back
+        by then: a test of a cable that stays out waits with wait_link(host, up=False).
         """
         return self._set_port(host, False)
 
