@@ -324,8 +324,8 @@ class Lab:
     @staticmethod
     def _ip(*commands, netns=None):
         """One process for a batch of ip commands."""
-        where = ["-n", netns] if netns else []
-        done = subprocess.run(["ip", *where, "-batch", "-"], input="\n".join(commands), text=True,
+        enter = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []  # not `ip -n`: see _hold()
+        done = subprocess.run([*enter, "ip", "-batch", "-"], input="\n".join(commands), text=True,
                               capture_output=True, check=False)
         if done.returncode:
             raise LabError(f"ip: {done.stderr.strip()} ({'; '.join(commands)})")
