@@ -362,7 +362,7 @@ class Lab:
 
     def _inside(self, host, words):
         target = str(self._holders[host].pid)
-        return ["nsenter", "--target", target, "--net", "--mount", f"--wd={os.getcwd()}", "--", *words]
+        return ["nsenter", "--target", target, "--net", "--mount", "--root", f"--wd={os.getcwd()}", "--", *words]
 
     def run(self, host, cmd, check=True, timeout=20):
         """Runs a command to its end and returns its stdout; with check=False the CompletedProcess instead."""
