@@ -35,12 +35,15 @@ struct advert_hdr {
 	__be16 csum;
 } vx_wire;
 
-/* An advert as received; filled by advert_ip4() and advert_hdr(), valid where those return VX_CTR_NONE. */
+/* An advert as received; filled by advert_ip4_open() and advert_hdr(), valid where those return VX_CTR_NONE. */
 struct advert {
 	__be32 src;
 	__be32 dst;
-	__u64 adver_ns;  /* the sender's interval */
-	__u32 len;       /* VRRP message, by the IP header: padding is not counted (RX-12) */
+	__u64 adver_ns; /* the sender's interval */
+	__u64 ip_sum;   /* sum of the fixed IPv4 header */
+	__u32 ip_len;   /* IPv4 header with options */
+	__u32 len;  /* IP total length; from advert_ip4_close() on the VRRP message: padding is not counted (RX-12) */
+	__u16 frag; /* not 0: a fragment */
 	__u16 csum_seed; /* sum of the eight header bytes, folded */
 	__u8 ttl;
 	__u8 version;
@@ -71,50 +74,52 @@ enum {
 };
 
 /*
- * RX-5..RX-9 and RX-12: the IPv4 header at the cursor, which then stands at the VRRP message. The verdict is VX_CTR_NONE or the
- * counter of the rule that failed.
+ * The walks over options and over the message's body go through a function that a BPF program keeps apart, so that the verifier looks at
+ * the loop once; hence three steps: open, walk over advert_opt_words(), close.
  */
-vx_inline enum vx_ctr advert_ip4(struct cur *c, struct advert *a)
+
+/* RX-5: the fixed IPv4 header at the cursor. The verdict is VX_CTR_NONE or the counter of the rule that failed. */
+vx_inline enum vx_ctr advert_ip4_open(struct cur *c, struct advert *a)
 {
-	const struct vx_ip4 *ip = (const struct vx_ip4 *)c->pos;
-	const __u8 *start = c->pos;
-	__u32 ihl, i, total;
-	__u64 sum = 0;
+	const struct vx_ip4 *ip = cur_take(c, sizeof(*ip));
+	__u32 i;
 
-	if (!cur_take(c, sizeof(*ip)))
+	if (!ip)
 		return VX_CTR_RX_IP_HDR;
-	ihl = ip->ver_ihl & 0x0f;
-	if (ip->ver_ihl >> 4 != 4 || ihl < 5) /* RX-5 */
+	if (ip->ver_ihl >> 4 != 4 || (ip->ver_ihl & 0x0f) < 5)
 		return VX_CTR_RX_IP_HDR;
+	a->ip_len = (ip->ver_ihl & 0x0f) * 4;
+	a->ip_sum = 0;
 	for (i = 0; i < sizeof(*ip) / 4; i++)
-		sum += vx_get32(start + 4 * i);
-	for (i = 5; i < 15; i++) { /* RX-6: options are legal */
-		const __u8 *opt;
-
-		if (i >= ihl)
-			break;
-		opt = cur_word(c);
-		if (!opt)
-			return VX_CTR_RX_IP_HDR;
-		sum += vx_get32(opt);
-	}
-	if (ip->frag & VX_IP4_FRAG_MASK) /* RX-7 */
-		return VX_CTR_RX_FRAG;
-	if (csum_fold(sum) != 0xffff) /* RX-8 */
-		return VX_CTR_RX_IP_CSUM;
-	total = vx_host16(ip->len);
-	if (total < ihl * 4 + sizeof(struct advert_hdr)) /* RX-9 */
-		return VX_CTR_RX_LEN;
-	if (start + total > c->end)
-		return VX_CTR_RX_LEN;
-	a->len = total - ihl * 4;
+		a->ip_sum += vx_get32((const __u8 *)ip + 4 * i);
+	a->len = vx_host16(ip->len);
+	a->frag = ip->frag & VX_IP4_FRAG_MASK;
 	a->src = ip->src;
 	a->dst = ip->dst;
 	a->ttl = ip->ttl;
 	return VX_CTR_NONE;
 }
 
-/* The fixed part of the message at the cursor; after advert_ip4() it is there. */
+/* RX-6: options are legal. How many 32-bit words of them follow; that they are there is RX-5 as well. */
+vx_inline __u32 advert_opt_words(const struct advert *a)
+{
+	return (a->ip_len - sizeof(struct vx_ip4)) / 4;
+}
+
+/* RX-7..RX-9 and RX-12. @opt_sum: of the options' words; @present: bytes in the frame from the IPv4 header on. */
+vx_inline enum vx_ctr advert_ip4_close(struct advert *a, __u64 opt_sum, __u32 present)
+{
+	if (a->frag) /* RX-7 */
+		return VX_CTR_RX_FRAG;
+	if (csum_fold(a->ip_sum + opt_sum) != 0xffff) /* RX-8 */
+		return VX_CTR_RX_IP_CSUM;
+	if (a->len < a->ip_len + sizeof(struct advert_hdr) || a->len > present) /* RX-9 */
+		return VX_CTR_RX_LEN;
+	a->len -= a->ip_len;
+	return VX_CTR_NONE;
+}
+
+/* The fixed part of the message at the cursor; after advert_ip4_close() it is there. */
 vx_inline enum vx_ctr advert_hdr(struct cur *c, struct advert *a)
 {
 	const struct advert_hdr *h = cur_take(c, sizeof(*h));
@@ -189,8 +194,8 @@ vx_inline bool advert_walk(struct cur *c, __u32 words, __u32 count, struct adver
 			return false;
 		word = vx_get32(w);
 		s->sum += word;
-		if (i < count)
-			s->mix += advert_addr_mix(word);
+		/* i < count without a branch, which the verifier would follow both ways at every step */
+		s->mix += advert_addr_mix(word) & -(__u64)((i - count) >> 31);
 		s->tail[0] = s->tail[1];
 		s->tail[1] = word;
 	}
@@ -198,7 +203,7 @@ vx_inline bool advert_walk(struct cur *c, __u32 words, __u32 count, struct adver
 }
 
 /*
- * RX-13..RX-22 for an advert that advert_ip4() and advert_hdr() have read, in the order of the rules; the first that fails
+ * RX-13..RX-22 for an advert that advert_ip4_close() and advert_hdr() have let through, in the order of the rules; the first that fails
  * names the verdict. VX_CTR_RX_VRID means pass to the kernel, every other verdict but VX_CTR_NONE means drop.
  */
 vx_inline enum vx_ctr advert_check_head(const struct advert *a, const struct advert_lookup *lk)

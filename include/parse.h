@@ -73,9 +73,8 @@ vx_inline const __u8 *cur_word(struct cur *c)
 	return cur_take(c, 4);
 }
 
-/* Where a frame comes from and what its payload is, after parse_link(). */
+/* Which VLAN a frame is of and what its payload is, after parse_link(). */
 struct link {
-	const struct vx_eth *eth;
 	__u32 vlan;  /* as in struct vx_vr_key: 0 untagged, VID, or outer VID << 16 | inner VID */
 	__be16 type; /* EtherType of the payload */
 };
@@ -88,14 +87,15 @@ enum parse_result { PARSE_OK, PARSE_SHORT, PARSE_TAGS };
  */
 vx_inline enum parse_result parse_link(struct cur *c, struct link *l)
 {
+	const struct vx_eth *eth;
 	const struct vx_tag *tag;
 	int i;
 
-	l->eth = cur_take(c, sizeof(*l->eth));
-	if (!l->eth)
+	eth = cur_take(c, sizeof(*eth));
+	if (!eth)
 		return PARSE_SHORT;
 	l->vlan = 0;
-	l->type = l->eth->type;
+	l->type = eth->type;
 	for (i = 0; i < VX_MAX_TAGS; i++) {
 		__u32 vid;
 

@@ -160,7 +160,10 @@ int loop_run(struct loop *l)
 		if (timeout)
 			set_timerfd(l);
 		n = epoll_wait(l->epfd, ready, MAX_READY, timeout);
-		if (n < 0 && errno != EINTR)
+		if (n < 0 &&
+		    errno == EINTR) /* stopped and continued: what came meanwhile goes before what is due (SEC-29) */
+			continue;
+		if (n < 0)
 			return -errno;
 		if (n > 0)
 			dispatch(ready, n);

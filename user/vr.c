@@ -420,6 +420,12 @@ static void on_adver_timer(void *arg, uint64_t now_ns)
 	struct vr *r = arg;
 	size_t i;
 
+	if (r->fsm.lease_ns &&
+	    now_ns > r->fsm.lease_ns) { /* stalled just now, maybe: hear first, then speak (SEC-29) */
+		dp_events_read(r->all->dp);
+		if (r->fsm.state != FSM_ACTIVE)
+			return;
+	}
 	step_simple(r, FSM_EV_ADVER_TIMER, now_ns);
 	for (i = 0; i < r->nvips; i++)
 		if (!r->vips[i].installed) /* could not be added last time */

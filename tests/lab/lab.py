@@ -336,6 +336,8 @@ class Lab:
         with spaced links a port forwards up to a second after plug()."""
         sw = self.netns("sw")
         set_sysctls(sw, {"net/ipv6/conf/default/disable_ipv6": 1})
+        if Path("/proc/sys/net/bridge").exists():  # a switch does not look into packets: malformed ones are forwarded as well
+            set_sysctls(sw, {f"net/bridge/bridge-nf-call-{what}tables": 0 for what in ("ip", "ip6", "arp")})
         self._ip(*(f"link add {host} index {100 + n} netns {sw} type veth peer name eth0 "
                    f"index {100 + n if self.spaced_links else 99} address {self.mac(host)} netns {self.netns(host)}"
                    for n, host in enumerate(self.hosts)))
@@ -531,11 +533,26 @@ vrrp_instance VI_1 {{
         """The opposite of cut_cable()."""
         return self._set_port(host, True)
 
+    def load_pass_program(self, host, mode="xdpdrv", dev="eth0"):
+        """Attaches an XDP program that passes every frame, as somebody else's; `mode` as `ip link` has it."""
+        self._ip(f"link set dev {dev} {mode} obj {PASS_OBJECT} sec xdp", netns=self.netns(host))
+
     def sniff(self, host, iface="eth0"):
         """A Sniffer, closed with the lab. It sees no frame that an XDP program on `iface` dropped or sent."""
         sniffer = Sniffer(self.netns(host), iface)
         self._closers.append(sniffer.close)
         return sniffer
+
+    def sender(self, host, iface="eth0"):
+        """A packet socket that only sends, closed with the lab: from "sw" onto the cable named `iface`, whoever is at its end."""
+        def opened():
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            sock.bind((iface, 0))
+            return sock
+
+        sock = in_netns(self.netns(host), opened)
+        self._closers.append(sock.close)
+        return sock
 
     def send_frame(self, host, iface, data):
         with Sniffer(self.netns(host), iface) as sock:

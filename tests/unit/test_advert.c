@@ -63,7 +63,7 @@ static struct vx_vr_config config_of(const struct advert_params *p)
 static enum vx_ctr check(const __u8 *packet, __u32 len, const struct vx_vr_config *cfg, struct advert *a, __u32 *notes)
 {
 	struct advert_lookup lk = { .cfg = cfg };
-	struct advert_sums sums = { .sum = 0 };
+	struct advert_sums sums = { .sum = 0 }, opt = { .sum = 0 };
 	__u8 *copy = malloc(len);
 	struct cur c = { .pos = copy, .end = copy + len };
 	enum vx_ctr bad;
@@ -71,7 +71,11 @@ static enum vx_ctr check(const __u8 *packet, __u32 len, const struct vx_vr_confi
 	assert_non_null(copy);
 	memcpy(copy, packet, len);
 	*a = (struct advert){ .eth_multicast = 1 };
-	bad = advert_ip4(&c, a);
+	bad = advert_ip4_open(&c, a);
+	if (!bad && !advert_walk(&c, advert_opt_words(a), 0, &opt))
+		bad = VX_CTR_RX_IP_HDR;
+	if (!bad)
+		bad = advert_ip4_close(a, opt.sum, len);
 	if (!bad)
 		bad = advert_hdr(&c, a);
 	if (!bad)

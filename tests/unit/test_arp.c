@@ -24,7 +24,7 @@ static struct arp_ip4 *parse(const struct frame_desc *d, struct arp_view *v, __u
 	memcpy(*block, f.b, f.len);
 	c = (struct cur){ .pos = *block, .end = *block + f.len };
 	assert_int_equal(parse_link(&c, &l), PARSE_OK);
-	return arp_parse(&c, l.eth, v);
+	return arp_parse(&c, (const struct vx_eth *)*block, v);
 }
 
 static void answers_are_made_in_place_to_the_octet(void **state __attribute__((unused)))
