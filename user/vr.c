@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "vr.h"
+#include "vr_int.h"
 
 #include "advert.h"
 #include "arp.h"
 #include "log.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #define DEFEND_NS (10 * VX_NS_PER_S) /* ARP-6, RFC 5227 2.4(c) */
 
@@ -29,7 +26,7 @@ const char *vr_addr(__be32 addr, char buf[16])
 	return buf;
 }
 
-static __be32 addr4(const struct conf_addr *a)
+__be32 vr_conf_addr4(const struct conf_addr *a)
 {
 	__be32 x;
 
@@ -40,7 +37,7 @@ static __be32 addr4(const struct conf_addr *a)
 /* ---- frames ---- */
 
 /* Bytes in front of the IPv4 packet: Ethernet where we address the frame, nothing where the kernel does. */
-static size_t frame_head(const struct vr *r)
+size_t vr_frame_head(const struct vr *r)
 {
 	return r->conf->unicast ? 0 : sizeof(struct vx_eth);
 }
@@ -57,7 +54,7 @@ static void build_frame(struct vr *r, size_t i, bool prio0, const __be32 *vips)
 	const struct conf_vr *c = r->conf;
 	struct advert_params p = {
 		.src = r->fsm.src,
-		.dst = c->unicast ? addr4(&c->peers[i].addr) : ADVERT_GROUP4,
+		.dst = c->unicast ? vr_conf_addr4(&c->peers[i].addr) : ADVERT_GROUP4,
 		.vips = vips,
 		.auth = r->cfg.auth,
 		.adver_ns = c->adver_ns,
@@ -77,11 +74,11 @@ static void build_frame(struct vr *r, size_t i, bool prio0, const __be32 *vips)
 		memcpy(eth->src, r->iface->mac, 6);
 		eth->type = VX_BE16(VX_ETH_P_IP);
 	}
-	advert_build(f + frame_head(r), &p, 0);
+	advert_build(f + vr_frame_head(r), &p, 0);
 }
 
 /* Everything that depends on our address, the NIC's MAC and the configuration: frames, and the data plane's copy. */
-static int build(struct vr *r)
+int vr_build(struct vr *r)
 {
 	__be32 vips[ADVERT_MAX_ADDRS];
 	size_t i;
@@ -101,7 +98,7 @@ static int build(struct vr *r)
 
 /* ---- carrying out what the state machine decided ---- */
 
-static void mark(struct vr *r)
+void vr_mark(struct vr *r)
 {
 	if (!r->dirty) {
 		r->dirty = true;
@@ -109,7 +106,7 @@ static void mark(struct vr *r)
 	}
 }
 
-/* The role in the data plane. Silence is told at once; speech only by flush(), after the addresses. */
+/* The role in the data plane. Silence is told at once; speech only by vrs_flush(), after the addresses. */
 static void tell_role(struct vr *r)
 {
 	uint64_t role = VX_ROLE_INIT;
@@ -167,10 +164,10 @@ static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
 		}
 	}
 	add_actions(r, act);
-	mark(r);
+	vr_mark(r);
 }
 
-static void step_simple(struct vr *r, enum fsm_ev type, uint64_t now_ns)
+void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns)
 {
 	struct fsm_event ev = { .type = type, .at_ns = now_ns };
 
@@ -183,14 +180,14 @@ static void queue_adverts(struct vr *r, bool prio0)
 
 	for (i = 0; i < r->nframes; i++) {
 		if (r->conf->unicast)
-			tx_packet(r->iface->tx, frame_at(r, i, prio0), r->frame_len, addr4(&r->conf->peers[i].addr),
-				  &r->sent);
+			tx_packet(r->iface->tx, frame_at(r, i, prio0), r->frame_len,
+				  vr_conf_addr4(&r->conf->peers[i].addr), &r->sent);
 		else
 			tx_frame(r->iface->tx, frame_at(r, i, prio0), r->frame_len, &r->sent);
 	}
 }
 
-/* A new reason why nothing can be sent is said once; the link is looked at after the turn, see flush(). */
+/* A new reason why nothing can be sent is said once; the link is looked at after the turn, see vrs_flush(). */
 static void flush_tx(struct vrs *v)
 {
 	struct vr_if *f;
@@ -262,7 +259,7 @@ static void arm_timers(struct vr *r)
 		log_err("%s: cannot set Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
 }
 
-static void want_change(struct vr *r, struct vr_vip *vip, bool del)
+void vr_want_change(struct vr *r, const struct vr_vip *vip, bool del)
 {
 	r->all->changes[r->all->nchanges++] =
 		(struct nl_change){ .ifindex = r->iface->ifindex, .addr = vip->addr, .plen = vip->plen, .del = del };
@@ -296,7 +293,8 @@ static void flush_addresses(struct vrs *v)
 	for (i = 0; i < v->ndirty; i++)
 		for (k = 0; k < v->dirty[i]->nvips; k++)
 			if (next_change(v->dirty[i], k))
-				want_change(v->dirty[i], &v->dirty[i]->vips[k], v->dirty[i]->pending & FSM_ACT_RELEASE);
+				vr_want_change(v->dirty[i], &v->dirty[i]->vips[k],
+					       v->dirty[i]->pending & FSM_ACT_RELEASE);
 	if (!v->nchanges)
 		return;
 	err = nl_commit(v->nl, v->changes, v->nchanges);
@@ -399,7 +397,7 @@ static void carry_out(struct vrs *v)
 /*
  * The end of a turn. Where sending failed the kernel is asked for the link: its own news of a lost carrier can be a second late.
  */
-static void flush(void *arg, uint64_t now_ns)
+void vrs_flush(void *arg, uint64_t now_ns)
 {
 	struct vrs *v = arg;
 	struct vr_if *f;
@@ -415,7 +413,7 @@ static void flush(void *arg, uint64_t now_ns)
 	}
 }
 
-static void on_adver_timer(void *arg, uint64_t now_ns)
+void vr_on_adver_timer(void *arg, uint64_t now_ns)
 {
 	struct vr *r = arg;
 	size_t i;
@@ -426,13 +424,13 @@ static void on_adver_timer(void *arg, uint64_t now_ns)
 		if (r->fsm.state != FSM_ACTIVE)
 			return;
 	}
-	step_simple(r, FSM_EV_ADVER_TIMER, now_ns);
+	vr_step(r, FSM_EV_ADVER_TIMER, now_ns);
 	for (i = 0; i < r->nvips; i++)
 		if (!r->vips[i].installed) /* could not be added last time */
 			r->repair = true;
 }
 
-static void on_garp_timer(void *arg, uint64_t now_ns)
+void vr_on_garp_timer(void *arg, uint64_t now_ns)
 {
 	struct vr *r = arg;
 
@@ -441,7 +439,7 @@ static void on_garp_timer(void *arg, uint64_t now_ns)
 		return;
 	announce_installed(r);
 	queue_garps(r, VR_GARP_REPEAT);
-	mark(r); /* flush() sends what is queued */
+	vr_mark(r); /* vrs_flush() sends what is queued */
 }
 
 /* ---- events of the data plane ---- */
@@ -479,7 +477,7 @@ static void on_soon(struct vr *r, const struct vx_event *e)
 	loop_stay_awake(r->all->loop, e->at_ns);
 }
 
-static void on_down_timer(void *arg, uint64_t now_ns)
+void vr_on_down_timer(void *arg, uint64_t now_ns)
 {
 	struct vr *r = arg;
 
@@ -539,7 +537,7 @@ static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 	for (i = 0; i < r->nvips; i++)
 		if (r->vips[i].addr == e->src && r->vips[i].installed)
 			tx_frame(r->iface->tx, r->vips[i].garp, ARP_FRAME_LEN, NULL);
-	mark(r);
+	vr_mark(r);
 }
 
 /* What the operator should look at, beside what the counter says. */
@@ -581,7 +579,7 @@ static void on_bad(struct vr *r, const struct vx_event *e)
 			 ctr_text[e->ctr].help, ctr_text[e->ctr].name, bad_hint(e->ctr));
 }
 
-static void on_event(void *arg, const struct vx_event *e)
+void vrs_on_event(void *arg, const struct vx_event *e)
 {
 	struct vrs *v = arg;
 	struct vr *r;
@@ -612,598 +610,11 @@ static void on_event(void *arg, const struct vx_event *e)
 	}
 }
 
-static void on_dp(void *arg, uint32_t events, uint64_t now_ns)
+void vrs_on_dp(void *arg, uint32_t events, uint64_t now_ns)
 {
 	struct vrs *v = arg;
 
 	(void)events;
 	(void)now_ns;
 	dp_events_read(v->dp);
-}
-
-/* ---- interfaces and addresses ---- */
-
-static struct vr_if *if_find(struct vrs *v, int ifindex)
-{
-	size_t i;
-
-	for (i = 0; i < v->nifs; i++)
-		if (v->ifs[i].ifindex == ifindex)
-			return &v->ifs[i];
-	return NULL;
-}
-
-static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, __be32 addr, struct vr **owner)
-{
-	size_t i, k;
-
-	for (i = 0; i < v->nvr; i++) {
-		struct vr *r = &v->vr[i];
-
-		for (k = 0; r->iface == f && k < r->nvips; k++) {
-			if (r->vips[k].addr == addr) {
-				*owner = r;
-				return &r->vips[k];
-			}
-		}
-	}
-	return NULL;
-}
-
-/* The primary address: what was configured, else the first on the interface that is no VIP (WF-11). */
-static __be32 source_of(const struct vr *r)
-{
-	const struct vr_if *f = r->iface;
-	size_t i;
-
-	if (r->conf->src.family == 4)
-		return addr4(&r->conf->src);
-	for (i = 0; i < f->naddrs; i++)
-		if (!f->addrs[i].secondary)
-			return f->addrs[i].addr;
-	return f->naddrs ? f->addrs[0].addr : 0;
-}
-
-/* Follows what the interface has become: FSM-12 where the router cannot work, Startup when it can again. */
-static void follow_interface(struct vr *r, uint64_t now_ns)
-{
-	struct vr_if *f = r->iface;
-	__be32 src = source_of(r);
-	const char *hold = NULL;
-
-	if (!f->present)
-		hold = "the interface is gone";
-	else if (!f->up)
-		hold = "link down";
-	else if (!src)
-		hold = "the interface has no IPv4 address besides the virtual ones";
-	if (hold) {
-		r->hold = hold;
-		step_simple(r, FSM_EV_SHUTDOWN, now_ns);
-		return;
-	}
-	if (src != r->fsm.src || memcmp(r->cfg.mac, f->mac, 6)) {
-		if (r->fsm.src)
-			dp_addr_set(r->all->dp, f->ifindex, 0, r->fsm.src, VX_ADDR_OWN, 0, false);
-		r->fsm.src = src;
-		dp_addr_set(r->all->dp, f->ifindex, 0, src, VX_ADDR_OWN, 0, true);
-		if (build(r))
-			log_err("%s: cannot write the configuration map", r->conf->name);
-	}
-	r->hold = NULL;
-	if (r->fsm.state == FSM_INITIALIZE)
-		step_simple(r, FSM_EV_STARTUP, now_ns);
-}
-
-static void follow_all(struct vrs *v, const struct vr_if *f)
-{
-	uint64_t now_ns = loop_now_ns();
-	size_t i;
-
-	for (i = 0; !v->resync && i < v->nvr; i++) /* while resync() reads, half of the truth is not told */
-		if (v->vr[i].iface == f)
-			follow_interface(&v->vr[i], now_ns);
-}
-
-/*
- * The kernel tells of a carrier late, and not at all of one that is back within a second. Another router may have been Active
- * meanwhile and yielded to our adverts without a word, so hosts and switches have to be told anew.
- */
-static void announce_all(struct vrs *v, const struct vr_if *f)
-{
-	size_t i;
-
-	for (i = 0; f->up && i < v->nvr; i++) {
-		if (v->vr[i].iface == f && v->vr[i].fsm.state == FSM_ACTIVE) {
-			v->vr[i].pending |= FSM_ACT_ANNOUNCE;
-			mark(&v->vr[i]);
-		}
-	}
-}
-
-static void on_link(void *arg, const struct nl_link *l)
-{
-	struct vrs *v = arg;
-	struct vr_if *f = if_find(v, l->ifindex);
-	bool started = v->start_ns;
-	size_t i;
-
-	for (i = 0; !f && !started && i < v->nifs; i++)
-		if (!strcmp(v->ifs[i].name, l->name))
-			f = &v->ifs[i];
-	if (!f)
-		return;
-	f->ifindex = l->ifindex;
-	f->present = !l->gone;
-	f->ethernet = l->ethernet;
-	f->up = l->up && !l->gone;
-	memcpy(f->mac, l->mac, sizeof(f->mac));
-	memcpy(f->kind, l->kind, sizeof(f->kind));
-	if (started && l->carrier_changes != f->carrier_changes)
-		announce_all(v, f);
-	f->carrier_changes = l->carrier_changes;
-	if (started)
-		follow_all(v, f);
-}
-
-static void addr_note(struct vr_if *f, const struct nl_addr *a)
-{
-	struct nl_addr *more;
-	size_t i;
-
-	for (i = 0; i < f->naddrs && f->addrs[i].addr != a->addr; i++)
-		;
-	if (a->gone) {
-		if (i < f->naddrs)
-			memmove(&f->addrs[i], &f->addrs[i + 1], (--f->naddrs - i) * sizeof(*f->addrs));
-		return;
-	}
-	if (i == f->naddrs) {
-		if (f->naddrs == f->cap_addrs) {
-			more = realloc(f->addrs, (f->cap_addrs * 2 + 8) * sizeof(*more));
-			if (!more)
-				return;
-			f->addrs = more;
-			f->cap_addrs = f->cap_addrs * 2 + 8;
-		}
-		f->naddrs++;
-	}
-	f->addrs[i] = *a;
-}
-
-static void on_addr(void *arg, const struct nl_addr *a)
-{
-	struct vrs *v = arg;
-	struct vr_if *f = if_find(v, a->ifindex);
-	struct vr *owner = NULL;
-	struct vr_vip *vip;
-	char text[16];
-
-	if (!f)
-		return;
-	vip = vip_find(v, f, a->addr, &owner);
-	if (!vip) {
-		addr_note(f, a);
-		if (v->start_ns) {
-			dp_addr_set(v->dp, f->ifindex, 0, a->addr, VX_ADDR_OWN, 0, !a->gone);
-			follow_all(v, f);
-		}
-		return;
-	}
-	if (!v->start_ns) { /* a leftover of a killed controller (KA-16) */
-		vip->installed = true;
-		vip->plen = a->plen;
-		return;
-	}
-	if (a->own || !a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed)
-		return;
-	log_warn("%s: somebody removed %s/%u from %s; put back", owner->conf->name, vr_addr(vip->addr, text), vip->plen,
-		 f->name);
-	vip->installed = false;
-	owner->repair = true;
-	mark(owner);
-}
-
-static void on_lost(void *arg)
-{
-	struct vrs *v = arg;
-
-	v->resync = true;
-}
-
-/* After lost notifications everything is told anew; VIPs that are not mentioned have gone. */
-static void resync(struct vrs *v)
-{
-	struct vr_if *f;
-	size_t i, k;
-	int err;
-
-	log_warn("route netlink lost notifications: reading links and addresses anew");
-	for (f = v->ifs; f < v->ifs + v->nifs; f++) {
-		f->present = f->up = false;
-		f->naddrs = 0;
-	}
-	err = nl_dump(v->nl);
-	if (err)
-		log_err("cannot read links and addresses: %s", strerror(-err));
-	v->resync = false;
-	for (f = v->ifs; f < v->ifs + v->nifs; f++)
-		follow_all(v, f);
-	for (i = 0; i < v->nvr; i++) { /* adding again what is there changes nothing */
-		for (k = 0; k < v->vr[i].nvips; k++)
-			v->vr[i].vips[k].installed = false;
-		if (v->vr[i].fsm.state == FSM_ACTIVE) {
-			v->vr[i].repair = true;
-			mark(&v->vr[i]);
-		}
-	}
-}
-
-static void on_netlink(void *arg, uint32_t events, uint64_t now_ns)
-{
-	struct vrs *v = arg;
-
-	(void)events;
-	(void)now_ns;
-	nl_read(v->nl);
-	if (v->resync)
-		resync(v);
-}
-
-/* ---- building and taking down ---- */
-
-static struct vr_if *if_add(struct vrs *v, const char *name)
-{
-	struct vr_if *f;
-	size_t i;
-
-	for (i = 0; i < v->nifs; i++)
-		if (!strcmp(v->ifs[i].name, name))
-			return &v->ifs[i];
-	f = &v->ifs[v->nifs];
-	f->number = v->nifs++;
-	snprintf(f->name, sizeof(f->name), "%s", name);
-	return f;
-}
-
-static void config_fill(struct vr *r)
-{
-	const struct conf_vr *c = r->conf;
-	struct vx_vr_config *k = &r->cfg;
-	size_t i;
-
-	r->fsm.version = k->version = c->version;
-	r->fsm.priority = k->priority = c->priority;
-	r->fsm.preempt = c->preempt || c->priority == 255;
-	r->fsm.adver_ns = k->adver_ns = c->adver_ns;
-	k->vrid = c->vrid;
-	k->family = 4;
-	k->auth_type = c->auth_pass_set ? ADVERT_AUTH_PASS : ADVERT_AUTH_NONE;
-	if (c->auth_pass_set)
-		memcpy(k->auth, c->auth_pass, sizeof(k->auth));
-	k->nvips = r->nvips;
-	for (i = 0; i < r->nvips; i++)
-		k->vip_sum += advert_addr_mix(r->vips[i].addr);
-	k->flags = (r->fsm.preempt ? VX_CFG_PREEMPT : 0) | (c->unicast ? VX_CFG_UNICAST : 0);
-	if (c->csum != CONF_CSUM_RFC5798)
-		k->flags |= VX_CFG_CSUM_9568;
-	if (c->csum != CONF_CSUM_RFC9568)
-		k->flags |= VX_CFG_CSUM_5798;
-}
-
-static int vr_init(struct vrs *v, struct vr *r, const struct conf_vr *c)
-{
-	size_t i;
-
-	r->all = v;
-	r->conf = c;
-	r->slot = r - v->vr;
-	r->iface = if_add(v, c->ifname);
-	r->nvips = c->nvips;
-	r->nframes = c->unicast ? c->npeers : 1;
-	r->frame_len = frame_head(r) + sizeof(struct vx_ip4) + advert_len4(c->version, c->nvips);
-	r->vips = calloc(r->nvips + 1, sizeof(*r->vips));
-	r->frames = calloc(2 * r->nframes, r->frame_len);
-	if (!r->vips || !r->frames)
-		return -ENOMEM;
-	for (i = 0; i < r->nvips; i++) {
-		r->vips[i].addr = addr4(&c->vips[i].addr);
-		r->vips[i].plen = c->vips[i].plen;
-	}
-	v->nvips += r->nvips;
-	r->adver_timer = (struct timer){ .fn = on_adver_timer, .arg = r };
-	r->down_timer = (struct timer){ .fn = on_down_timer, .arg = r };
-	r->garp_timer = (struct timer){ .fn = on_garp_timer, .arg = r };
-	config_fill(r);
-	return 0;
-}
-
-static int check_interfaces(struct vrs *v)
-{
-	struct vr_if *f;
-
-	for (f = v->ifs; f < v->ifs + v->nifs; f++) {
-		if (!f->present) {
-			log_err("%s: no such interface; see `ip link`", f->name);
-			return 2;
-		}
-		if (!f->ethernet) {
-			log_err("%s: not an Ethernet interface; VRRP needs one", f->name);
-			return 2;
-		}
-	}
-	return 0;
-}
-
-/*
- * A VIP that is there already is taken for a leftover and removed, but not when that would leave the interface without any address: then it
- * is the machine's own, and no router could run without a source anyway.
- */
-static int check_addresses(const struct vrs *v)
-{
-	const struct vr_vip *vip;
-	char text[16];
-	size_t i;
-
-	for (i = 0; i < v->nvr; i++) {
-		const struct vr *r = &v->vr[i];
-
-		for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
-			if (vip->installed && !r->iface->naddrs && !r->conf->src.family) {
-				log_err("%s: %s is the only address of %s; give the interface one of its own beside it",
-					r->conf->name, vr_addr(vip->addr, text), r->iface->name);
-				return 2;
-			}
-		}
-	}
-	return 0;
-}
-
-struct leftover {
-	struct vrs *v;
-	struct vr_if *f;
-};
-
-/* A VIP of the dead controller that this configuration does not have: its prefix length is on the interface. */
-static void on_leftover_vip(void *arg, __be32 addr)
-{
-	struct leftover *l = arg;
-	struct nl_change c = { .ifindex = l->f->ifindex, .addr = addr, .del = true };
-	struct nl_addr gone = { .addr = addr, .gone = true };
-	size_t i;
-
-	for (i = 0; i < l->f->naddrs; i++) {
-		if (l->f->addrs[i].addr == addr) {
-			c.plen = l->f->addrs[i].plen;
-			nl_commit(l->v->nl, &c, 1);
-			addr_note(l->f, &gone);
-			return;
-		}
-	}
-}
-
-static int clean_interface(struct vrs *v, struct vr_if *f)
-{
-	struct leftover l = { .v = v, .f = f };
-	int err = dp_leftovers_remove(f->ifindex, f->name, on_leftover_vip, &l);
-
-	if (err < 0) {
-		log_err("%s: cannot remove the XDP program that a dead controller left: %s", f->name, strerror(-err));
-		return 1;
-	}
-	if (err)
-		log_info("%s: removed what a dead controller left", f->name);
-	return 0;
-}
-
-/* KA-16: addresses of the configuration that are there at the start are a dead controller's. */
-static void clean_vips(struct vrs *v)
-{
-	size_t i, k;
-
-	v->nchanges = 0;
-	for (i = 0; i < v->nvr; i++) {
-		for (k = 0; k < v->vr[i].nvips; k++) {
-			struct vr_vip *vip = &v->vr[i].vips[k];
-
-			if (vip->installed)
-				want_change(&v->vr[i], vip, true);
-			vip->installed = false;
-			vip->plen = v->vr[i].conf->vips[k].plen;
-		}
-	}
-	if (v->nchanges)
-		nl_commit(v->nl, v->changes, v->nchanges);
-}
-
-static int attach_interface(struct vrs *v, struct vr_if *f, enum conf_mode mode)
-{
-	static const enum dp_mode modes[] = {
-		[CONF_MODE_AUTO] = DP_MODE_AUTO,
-		[CONF_MODE_NATIVE] = DP_MODE_NATIVE,
-		[CONF_MODE_SKB] = DP_MODE_SKB,
-	};
-	char why[DP_ERR_LEN];
-	int err;
-
-	if (dp_attach(v->dp, f->ifindex, f->name, f->kind, modes[mode], &f->attachment, why)) {
-		log_err("%s", why);
-		return 1;
-	}
-	err = tx_new(&f->tx, f->ifindex, f->name);
-	if (err) {
-		log_err("%s: cannot open the packet sockets: %s", f->name, strerror(-err));
-		return 1;
-	}
-	log_info("%s: XDP attached in %s mode: %s%s", f->name,
-		 f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic", f->attachment.why,
-		 f->attachment.shared ? "; shared through libxdp's dispatcher" : "");
-	return 0;
-}
-
-static int fill_maps(struct vr *r)
-{
-	struct dp *dp = r->all->dp;
-	int err = 0, ifindex = r->iface->ifindex;
-	size_t i;
-
-	r->cfg.ifindex = ifindex;
-	err = dp_vr_set(dp, r->slot, &r->cfg);
-	for (i = 0; !err && i < r->nvips; i++)
-		err = dp_addr_set(dp, ifindex, 0, r->vips[i].addr, VX_ADDR_VIP, r->slot, true);
-	for (i = 0; !err && i < r->iface->naddrs; i++)
-		err = dp_addr_set(dp, ifindex, 0, r->iface->addrs[i].addr, VX_ADDR_OWN, 0, true);
-	for (i = 0; !err && r->conf->unicast && i < r->conf->npeers; i++)
-		err = dp_peer_add(dp, r->slot, addr4(&r->conf->peers[i].addr));
-	if (!err)
-		err = dp_watch_init(dp, r->slot);
-	if (!err)
-		err = dp_index_set(dp, &r->cfg, 0, dp_if_row(dp, r->iface->number));
-	if (!err)
-		err = dp_index_set(dp, &r->cfg, r->conf->vrid, r->slot);
-	if (err)
-		log_err("%s: cannot fill the BPF maps: %s", r->conf->name, strerror(-err));
-	return err ? 1 : 0;
-}
-
-static struct dp_sizes sizes_of(const struct vrs *v)
-{
-	struct dp_sizes s = { .vrs = v->nvr, .ifs = v->nifs, .addrs = 64 * v->nifs };
-	size_t i;
-
-	for (i = 0; i < v->nvr; i++) {
-		s.addrs += v->vr[i].nvips + 1;
-		s.peers += v->vr[i].conf->npeers;
-	}
-	return s;
-}
-
-static int build_all(struct vrs *v, const struct conf *conf)
-{
-	size_t i;
-
-	if (conf->nvrs > VX_MAX_VRS) {
-		log_err("%zu virtual routers are more than the %d that fit; split them over several network namespaces",
-			conf->nvrs, VX_MAX_VRS);
-		return 2;
-	}
-	v->ifs = calloc(conf->nvrs, sizeof(*v->ifs));
-	v->vr = calloc(conf->nvrs, sizeof(*v->vr));
-	v->dirty = calloc(conf->nvrs, sizeof(struct vr *));
-	if (!v->ifs || !v->vr || !v->dirty || timer_queue_reserve(&v->loop->timers, 3 * conf->nvrs))
-		goto nomem;
-	v->nvr = conf->nvrs;
-	for (i = 0; i < v->nvr; i++)
-		if (vr_init(v, &v->vr[i], &conf->vrs[i]))
-			goto nomem;
-	v->changes = calloc(v->nvips + 1, sizeof(*v->changes));
-	if (v->changes)
-		return 0;
-nomem:
-	log_err("out of memory for %zu virtual routers", conf->nvrs);
-	return 1;
-}
-
-int vrs_init(struct vrs *v, struct loop *loop, const struct conf *conf, int (*lock)(void *arg, const char *ifname),
-	     void *arg)
-{
-	const struct nl_ops nl_ops = { .link = on_link, .addr = on_addr, .lost = on_lost, .arg = v };
-	const struct dp_ops dp_ops = { .event = on_event, .arg = v };
-	struct dp_sizes sizes;
-	char why[DP_ERR_LEN];
-	size_t i;
-	int rc;
-
-	memset(v, 0, sizeof(*v));
-	v->loop = loop;
-	rc = build_all(v, conf);
-	if (rc)
-		return rc;
-	rc = nl_new(&v->nl, &nl_ops);
-	if (!rc)
-		rc = nl_dump(v->nl);
-	if (rc) {
-		log_err("cannot read the interfaces: %s", strerror(-rc));
-		return 1;
-	}
-	rc = check_interfaces(v);
-	if (!rc)
-		rc = check_addresses(v);
-	for (i = 0; !rc && i < v->nifs; i++)
-		rc = lock(arg, v->ifs[i].name);
-	for (i = 0; !rc && i < v->nifs; i++)
-		rc = clean_interface(v, &v->ifs[i]);
-	if (rc)
-		return rc;
-	sizes = sizes_of(v);
-	if (dp_new(&v->dp, &sizes, &dp_ops, why)) {
-		log_err("%s", why);
-		return 1;
-	}
-	for (i = 0; !rc && i < v->nifs; i++)
-		rc = attach_interface(v, &v->ifs[i], conf->mode);
-	for (i = 0; !rc && i < v->nvr; i++)
-		rc = fill_maps(&v->vr[i]);
-	if (!rc)
-		clean_vips(v);
-	return rc;
-}
-
-int vrs_start(struct vrs *v)
-{
-	size_t i;
-	int err;
-
-	v->nl_io = (struct loop_io){ .fd = nl_fd(v->nl), .prio = LOOP_NETLINK, .fn = on_netlink, .arg = v };
-	v->dp_io = (struct loop_io){ .fd = dp_events_fd(v->dp), .prio = LOOP_EVENTS, .fn = on_dp, .arg = v };
-	v->loop->turn_end = flush;
-	v->loop->arg = v;
-	err = loop_add(v->loop, &v->nl_io, EPOLLIN);
-	if (!err)
-		err = loop_add(v->loop, &v->dp_io, EPOLLIN);
-	if (err) {
-		log_err("cannot watch the kernel's events: %s", strerror(-err));
-		return 1;
-	}
-	v->start_ns = loop_now_ns();
-	for (i = 0; i < v->nvr; i++) {
-		follow_interface(&v->vr[i], v->start_ns);
-		if (v->vr[i].fsm.state == FSM_INITIALIZE)
-			log_warn("%s: Initialize: %s", v->vr[i].conf->name, v->vr[i].hold);
-	}
-	flush(v, v->start_ns);
-	return 0;
-}
-
-void vrs_stop(struct vrs *v)
-{
-	uint64_t now_ns = loop_now_ns();
-	size_t i;
-
-	for (i = 0; v->start_ns && i < v->nvr; i++) {
-		v->vr[i].hold = NULL;
-		step_simple(&v->vr[i], FSM_EV_SHUTDOWN, now_ns);
-	}
-	flush(v, now_ns);
-}
-
-void vrs_fini(struct vrs *v)
-{
-	size_t i;
-
-	dp_free(v->dp);
-	for (i = 0; i < v->nifs; i++) {
-		tx_free(v->ifs[i].tx);
-		free(v->ifs[i].addrs);
-	}
-	for (i = 0; i < v->nvr; i++) {
-		free(v->vr[i].vips);
-		free(v->vr[i].frames);
-	}
-	nl_free(v->nl);
-	free(v->ifs);
-	free(v->vr);
-	free(v->dirty);
-	free(v->changes);
-	memset(v, 0, sizeof(*v));
 }
