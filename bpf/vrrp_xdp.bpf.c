@@ -285,7 +285,9 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 	case DECIDE_REFRESH:
 		break;
 	}
-	changed = w->src != a->src || w->priority != a->priority || w->adver_ns != adver_ns;
+	/* One that comes behind the deadline is news in any case: the controller is taking over and has to think again. */
+	changed = *(volatile __u64 *)&w->deadline_ns <= now_ns || w->src != a->src || w->priority != a->priority ||
+		  w->adver_ns != adver_ns;
 	w->last_ns = now_ns;
 	if (changed) {
 		w->src = a->src;
@@ -332,7 +334,8 @@ vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *
 		n->c[VX_CTR_OWNER_CONFLICT]++;
 		push_bad(w, ev, VX_CTR_OWNER_CONFLICT);
 	}
-	if (role == VX_ROLE_BACKUP)
+	ev->absorbed = role == VX_ROLE_BACKUP;
+	if (ev->absorbed)
 		wake = backup_advert(w, cfg, a, ev);
 	else
 		ev->type = decide_active(cfg->priority, cfg->src, a->priority, a->src);
@@ -557,15 +560,13 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		return XDP_PASS;
 	lease = in_lease(role);
 	if (about == ARP_CLAIMS) {
-		if (role >= VX_ROLE_ACTIVE_MIN)
-			return arp_conflict(eth, &v, slot);
 		/*
-		 * The Active Router announces the VIP. The kernel should learn that, but if it holds the VIP on lo it would
-		 * answer an announcement made as a request; made as a reply it says the same and is never answered (ARP-7).
+		 * The kernel should learn who has the VIP, but where it holds the VIP itself it can answer an announcement made as
+		 * a request; made as a reply it says the same and is never answered (ARP-6, ARP-7).
 		 */
 		if (v.spa == v.tpa)
 			arp->op = VX_BE16(ARP_OP_REPLY);
-		return XDP_PASS;
+		return role >= VX_ROLE_ACTIVE_MIN ? arp_conflict(eth, &v, slot) : XDP_PASS;
 	}
 	if (lease && v.odd) { /* ARP-5 */
 		count(slot, VX_CTR_ARP_ODD);

@@ -26,8 +26,6 @@
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
 	VX_MAX_IFS = 64,           /* interfaces per controller */
-	VX_MAX_ADDRS = 65536,      /* VIPs and own addresses */
-	VX_MAX_PEERS = 65536,      /* unicast peers of all virtual routers */
 	VX_FILTER_BITS = 32768,    /* one page; 1 in 6 strangers passes it when 5,000 VIPs are set */
 	VX_EVENTS_BYTES = 1 << 18, /* a power of two pages; 3,600 events of one turn of the controller */
 };
@@ -121,8 +119,8 @@ struct vx_event {
 	__be32 src;     /* of the advert; VX_EV_CONFLICT: the VIP */
 	__u8 mac[6];    /* of the sender */
 	__u8 priority;
-	__u8 ctr; /* VX_EV_BAD: enum vx_ctr */
-	__u32 zero;
+	__u8 ctr;       /* VX_EV_BAD: enum vx_ctr */
+	__u32 absorbed; /* an advert: the kernel has acted on it as a Backup */
 };
 
 /*

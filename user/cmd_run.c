@@ -180,9 +180,16 @@ static int go_realtime(int priority)
 
 static int lock_interface(void *arg, const char *ifname)
 {
+	uid_t uid = 0;
 	pid_t holder;
-	int err = ctl_listen(arg, ifname, &holder);
+	int err = ctl_listen(arg, ifname, &holder, &uid);
 
+	if (err == -EADDRINUSE && !ctl_trusted(uid)) {
+		log_err("%s: the name of its control socket is taken by process %d of user %u, which is not vrrp-xdp; "
+			"end that process",
+			ifname, (int)holder, (unsigned int)uid);
+		return EXIT_FAILED;
+	}
 	if (err == -EADDRINUSE) {
 		log_err("%s: vrrp-xdp runs there already, as process %d; stop it, or put all virtual routers of %s "
 			"into one file "

@@ -252,7 +252,8 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 		return EXIT_USAGE;
 	}
 	if (vr->auth_pass_set && vr->version == 3) {
-		log_err("--auth-pass is for version 2 only; VRRPv3 has no authentication (RFC 9568 9)");
+		log_err("--auth-pass is for version 2 only; VRRPv3 has no authentication (RFC 9568 9); add --version "
+			"2, or leave it out");
 		return EXIT_USAGE;
 	}
 	snprintf(vr->name, sizeof(vr->name), "%s/%u", ifname, vr->vrid);
@@ -291,32 +292,25 @@ int cmd_attach(int argc, char *argv[])
 
 /* ---- detach ---- */
 
-struct vip_list {
-	struct nl_change *c;
-	size_t n;
+struct detach {
+	struct nl *nl;
+	struct nl_addr *addrs; /* of the interface */
+	size_t naddrs, removed;
 	int ifindex;
 };
 
-static void note_vip(void *arg, __be32 addr)
+static void note_addr(void *arg, const struct nl_addr *a)
 {
-	struct vip_list *l = arg;
-	struct nl_change *more = realloc(l->c, (l->n + 1) * sizeof(*more));
+	struct detach *d = arg;
+	struct nl_addr *more;
 
+	if (a->ifindex != d->ifindex || a->gone)
+		return;
+	more = realloc(d->addrs, (d->naddrs + 1) * sizeof(*more));
 	if (!more)
 		return;
-	l->c = more;
-	l->c[l->n++] = (struct nl_change){ .ifindex = l->ifindex, .addr = addr, .del = true, .plen = 255 };
-}
-
-/* The prefix length with which a VIP is on the interface. */
-static void note_length(void *arg, const struct nl_addr *a)
-{
-	struct vip_list *l = arg;
-	size_t i;
-
-	for (i = 0; i < l->n; i++)
-		if (a->ifindex == l->ifindex && a->addr == l->c[i].addr)
-			l->c[i].plen = a->plen;
+	d->addrs = more;
+	d->addrs[d->naddrs++] = *a;
 }
 
 static void ignore_link(void *arg, const struct nl_link *l)
@@ -330,51 +324,64 @@ static void ignore_lost(void *arg)
 	(void)arg;
 }
 
-static size_t remove_vips(struct vip_list *l)
+/* While the program is still attached and keeps the kernel from answering for it. */
+static void remove_vip(void *arg, __be32 addr)
 {
-	const struct nl_ops ops = { .link = ignore_link, .addr = note_length, .lost = ignore_lost, .arg = l };
-	size_t i, n = 0;
-	struct nl *nl;
+	struct detach *d = arg;
+	struct nl_change c = { .ifindex = d->ifindex, .addr = addr, .del = true };
+	size_t i;
 
-	if (nl_new(&nl, &ops))
-		return 0;
-	if (!nl_dump(nl)) {
-		for (i = 0; i < l->n; i++)
-			if (l->c[i].plen != 255)
-				l->c[n++] = l->c[i];
-		nl_commit(nl, l->c, n);
+	for (i = 0; i < d->naddrs; i++) {
+		if (d->addrs[i].addr == addr) {
+			c.plen = d->addrs[i].plen;
+			d->removed += !nl_commit(d->nl, &c, 1) && !c.err;
+		}
 	}
-	nl_free(nl);
-	return n;
+}
+
+static int detach(struct detach *d, const char *ifname)
+{
+	const struct nl_ops ops = { .link = ignore_link, .addr = note_addr, .lost = ignore_lost, .arg = d };
+	int err = nl_new(&d->nl, &ops), found;
+
+	if (!err)
+		err = nl_dump(d->nl);
+	if (err) {
+		log_err("%s: cannot read the addresses: %s", ifname, strerror(-err));
+		return EXIT_FAILED;
+	}
+	found = dp_leftovers_remove(d->ifindex, ifname, remove_vip, d);
+	if (found < 0) {
+		log_err("%s: cannot detach the XDP program: %s; run as root", ifname, strerror(-found));
+		return EXIT_FAILED;
+	}
+	if (found)
+		log_info("%s: XDP program detached, pins and %zu virtual address%s removed", ifname, d->removed,
+			 d->removed == 1 ? "" : "es");
+	else
+		log_info("%s: nothing of vrrp-xdp is left there", ifname);
+	return EXIT_DONE;
 }
 
 int cmd_detach(int argc, char *argv[])
 {
 	const char *ifname = argc == 2 ? argv[1] : NULL;
-	struct vip_list vips = { 0 };
 	int rc = check_ifname("detach", ifname);
-	size_t n = 0;
+	struct detach d = { 0 };
+	uid_t uid = 0;
 	pid_t holder;
 
 	if (rc)
 		return rc;
-	holder = ctl_holder(ifname);
-	if (holder) {
+	holder = ctl_holder(ifname, &uid);
+	if (holder && ctl_trusted(uid)) {
 		log_err("%s: vrrp-xdp runs there as process %d; stop it with `kill %d`, which detaches too", ifname,
 			(int)holder, (int)holder);
 		return EXIT_FAILED;
 	}
-	vips.ifindex = if_nametoindex(ifname);
-	rc = dp_leftovers_remove(vips.ifindex, ifname, note_vip, &vips);
-	if (rc < 0) {
-		log_err("%s: cannot detach the XDP program: %s; run as root", ifname, strerror(-rc));
-	} else if (rc) {
-		n = remove_vips(&vips);
-		log_info("%s: XDP program detached, pins and %zu virtual address%s removed", ifname, n,
-			 n == 1 ? "" : "es");
-	} else {
-		log_info("%s: nothing of vrrp-xdp is left there", ifname);
-	}
-	free(vips.c);
-	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+	d.ifindex = if_nametoindex(ifname);
+	rc = detach(&d, ifname);
+	nl_free(d.nl);
+	free(d.addrs);
+	return rc;
 }

@@ -70,16 +70,22 @@ static struct ucred peer_of(int fd)
 	return cred;
 }
 
-pid_t ctl_holder(const char *ifname)
+pid_t ctl_holder(const char *ifname, uid_t *uid)
 {
 	int fd = connect_to(ifname);
-	pid_t pid;
+	struct ucred cred;
 
 	if (fd < 0)
 		return 0;
-	pid = peer_of(fd).pid;
+	cred = peer_of(fd);
 	close(fd);
-	return pid;
+	*uid = cred.uid;
+	return cred.pid;
+}
+
+bool ctl_trusted(uid_t uid)
+{
+	return uid == 0 || uid == geteuid();
 }
 
 static void client_end(struct client *c)
@@ -157,9 +163,7 @@ static void on_client(void *arg, uint32_t events, uint64_t now_ns)
 /* Only root and the controller's own user may ask: status names addresses and peers. */
 static bool allowed(int fd)
 {
-	uid_t uid = peer_of(fd).uid;
-
-	return uid == 0 || uid == geteuid();
+	return ctl_trusted(peer_of(fd).uid);
 }
 
 static void on_listener(void *arg, uint32_t events, uint64_t now_ns)
@@ -223,7 +227,7 @@ void ctl_free(struct ctl *ctl)
 	free(ctl);
 }
 
-int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder)
+int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid)
 {
 	struct loop_io *io = &ctl->listeners[ctl->nlisteners];
 	struct sockaddr_un un;
@@ -242,7 +246,7 @@ int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder)
 		err = loop_add(ctl->loop, io, EPOLLIN);
 	if (err) {
 		close(fd);
-		*holder = err == -EADDRINUSE ? ctl_holder(ifname) : 0;
+		*holder = err == -EADDRINUSE ? ctl_holder(ifname, uid) : 0;
 		return err;
 	}
 	ctl->nlisteners++;
@@ -302,7 +306,7 @@ int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *
 		for (i = 0; i < nseen && seen[i] != cred.pid; i++)
 			;
 		/* one controller has a name per interface; a name that another user took is no controller */
-		if (i == nseen && nseen < MAX_LISTENERS && (cred.uid == 0 || cred.uid == geteuid())) {
+		if (i == nseen && nseen < MAX_LISTENERS && ctl_trusted(cred.uid)) {
 			seen[nseen++] = cred.pid;
 			j = ask_one(fd, request);
 			if (j) {

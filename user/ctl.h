@@ -10,6 +10,7 @@
 #include "loop.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct ctl;
@@ -20,13 +21,15 @@ typedef json_t *(*ctl_answer_fn)(void *arg, const char *request);
 /* *@out is owned by the caller; 0 or -errno. ctl_free(NULL) is legal. */
 int ctl_new(struct ctl **out, struct loop *loop, ctl_answer_fn answer, void *arg);
 void ctl_free(struct ctl *ctl);
-/* Takes the name of @ifname and listens. 0 or -errno; -EADDRINUSE: another controller runs it, *@holder is its process. */
-int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder);
+/* Takes the name of @ifname and listens. 0 or -errno; -EADDRINUSE: another controller runs it, *@holder is its process and *@uid its user. */
+int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid);
 
 /* Client: asks every controller of this network namespace once; @each takes the answer (borrowed). Returns how many answered,
  * or -errno. */
 int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *arg);
-/* Client: the process that runs @ifname, or 0. */
-pid_t ctl_holder(const char *ifname);
+/* Client: the process that holds the name of @ifname, or 0; *@uid is its user. The namespace is open to all: only a name held by root or by
+ * our own user is a controller's, see ctl_trusted(). */
+pid_t ctl_holder(const char *ifname, uid_t *uid);
+bool ctl_trusted(uid_t uid);
 
 #endif

@@ -29,7 +29,7 @@
 #define BPF_FS_MAGIC 0xcafe4a11
 #endif
 
-enum { PATH_LEN = 160, KERNEL_MAJOR = 5, KERNEL_MINOR = 15, INIT_TRIES = 1000, INIT_PAUSE_US = 1000 };
+enum { PATH_LEN = 160, KERNEL_MAJOR = 5, KERNEL_MINOR = 15, INIT_TRIES = 5000, INIT_PAUSE_US = 2000 };
 
 struct attached {
 	int ifindex;
@@ -128,19 +128,38 @@ static int mount_bpffs(char why[DP_ERR_LEN])
 	return 0;
 }
 
+/* Whether somebody else has put something into our bpffs; libxdp's empty folder goes, the kernel's own files do not count. */
+static bool bpffs_in_use(void)
+{
+	static const char *const none[] = { ".", "..", "maps.debug", "progs.debug" };
+	DIR *d = opendir(BPFFS);
+	struct dirent *e;
+	bool used = !d;
+	size_t i;
+
+	rmdir(BPFFS "/xdp");
+	while (!used && (e = readdir(d))) {
+		for (i = 0; i < VX_ARRAY_LEN(none) && strcmp(e->d_name, none[i]); i++)
+			;
+		used = i == VX_ARRAY_LEN(none);
+	}
+	if (d)
+		closedir(d);
+	return used;
+}
+
 /* Takes back the mount when it is ours and nobody uses it any more. */
 static void unmount_bpffs(void)
 {
 	bool ours = !access(MOUNT_MARK, F_OK);
 
 	rmdir(MOUNT_MARK);
-	if (rmdir(PIN_ROOT)) { /* another controller's pins */
-		if (ours)
-			mkdir(MOUNT_MARK, 0700);
-		return;
-	}
-	if (ours)
+	if (!rmdir(PIN_ROOT) && ours && !bpffs_in_use()) {
 		umount2(BPFFS, MNT_DETACH);
+	} else if (ours) { /* for the next of us to undo */
+		mkdir(PIN_ROOT, 0700);
+		mkdir(MOUNT_MARK, 0700);
+	}
 }
 
 static int pin_folder(const char *ifname, char *out, size_t cap, bool make)
@@ -356,6 +375,12 @@ static int attach_as(struct dp *dp, int ifindex, enum xdp_attach_mode mode)
 	return xdp_program__attach(dp->prog, ifindex, mode, 0);
 }
 
+/* Drivers refuse native XDP in many ways (too large an MTU, too few queues); these errors would be the same in generic mode. */
+static bool worth_generic(int err)
+{
+	return err && err != -EPERM && err != -EACCES && err != -EBUSY && err != -EEXIST && err != -ENOMEM;
+}
+
 static bool is_shared(int ifindex)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
@@ -379,8 +404,9 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 		mode = DP_MODE_SKB;
 	} else if (mode != DP_MODE_SKB) {
 		err = attach_as(dp, ifindex, XDP_MODE_NATIVE);
-		if (err == -EOPNOTSUPP && mode == DP_MODE_AUTO) {
-			out->why = "the driver has no native XDP";
+		if (mode == DP_MODE_AUTO && worth_generic(err)) {
+			out->why = err == -EOPNOTSUPP ? "the driver has no native XDP"
+						      : "the driver refuses native XDP as it is set up";
 			mode = DP_MODE_SKB;
 		}
 	} else {
@@ -403,6 +429,11 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 	if (err)
 		return fail(err, why, "%s: cannot pin the BPF maps under " PIN_ROOT ": %s", ifname, strerror(-err));
 	return 0;
+}
+
+uint32_t dp_prog_id(const struct dp *dp)
+{
+	return xdp_program__id(dp->prog);
 }
 
 int dp_events_fd(const struct dp *dp)

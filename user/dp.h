@@ -53,6 +53,9 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 
 /* The following are legal after the first dp_attach(); 0 or -errno. */
 
+/* The id by which the kernel and its notifications know our program. */
+uint32_t dp_prog_id(const struct dp *dp);
+
 /* Maps @ring to the events; readable when there are any. */
 int dp_events_fd(const struct dp *dp);
 void dp_events_read(struct dp *dp);

@@ -137,8 +137,11 @@ static unsigned int backup_step(struct fsm *f, const struct fsm_event *ev, uint6
 
 static unsigned int yield(struct fsm *f, const struct fsm_event *ev, enum fsm_why why, uint64_t now_ns)
 {
+	/* An advert read late does not say that its sender has been silent since: the newest events may be lost. */
+	uint64_t from_ns = now_ns - ev->at_ns > f->adver_ns ? now_ns : ev->at_ns;
+
 	learn(f, ev);
-	return FSM_ACT_RELEASE | enter_backup(f, why, ev->at_ns, now_ns);
+	return FSM_ACT_RELEASE | enter_backup(f, why, from_ns, now_ns);
 }
 
 static unsigned int active_advert(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns)

@@ -56,6 +56,8 @@ int loop_init(struct loop *l)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);  /* the terminal was closed */
+	signal(SIGPIPE, SIG_IGN); /* whoever read our log has gone */
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);

@@ -33,7 +33,7 @@ struct loop {
 /* CLOCK_BOOTTIME, the clock of the lease and of every deadline. */
 uint64_t loop_now_ns(void);
 
-/* Blocks SIGTERM and SIGINT, which end loop_run(). Returns 0 or -errno; loop_fini() is legal after either. */
+/* Blocks SIGTERM, SIGINT and SIGHUP, which end loop_run(), and ignores SIGPIPE. Returns 0 or -errno; loop_fini() is legal after either. */
 int loop_init(struct loop *l);
 void loop_fini(struct loop *l);
 /* @io is borrowed until loop_del(). Return 0 or -errno. */

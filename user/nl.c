@@ -38,6 +38,15 @@ static void link_kind(const struct nlattr *info, char *out, size_t cap)
 		strncat(out, mnl_attr_get_str(a), cap - 1);
 }
 
+static uint32_t link_xdp(const struct nlattr *xdp)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, xdp) if (mnl_attr_get_type(a) == IFLA_XDP_PROG_ID &&
+					     mnl_attr_validate(a, MNL_TYPE_U32) >= 0) return mnl_attr_get_u32(a);
+	return 0;
+}
+
 static void on_link(struct nl *nl, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -58,6 +67,8 @@ static void on_link(struct nl *nl, const struct nlmsghdr *nlh)
 		memcpy(l.mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(l.mac));
 	if (tb[IFLA_CARRIER_CHANGES] && mnl_attr_validate(tb[IFLA_CARRIER_CHANGES], MNL_TYPE_U32) >= 0)
 		l.carrier_changes = mnl_attr_get_u32(tb[IFLA_CARRIER_CHANGES]);
+	if (tb[IFLA_XDP])
+		l.xdp_id = link_xdp(tb[IFLA_XDP]);
 	if (tb[IFLA_LINKINFO])
 		link_kind(tb[IFLA_LINKINFO], l.kind, sizeof(l.kind));
 	nl->ops.link(nl->ops.arg, &l);
@@ -228,7 +239,7 @@ int nl_build_change(void *buf, size_t cap, const struct nl_change *c, uint32_t s
 
 static int settled(const struct nl_change *c, int err)
 {
-	if ((!c->del && err == -EEXIST) || (c->del && err == -EADDRNOTAVAIL))
+	if ((!c->del && err == -EEXIST) || (c->del && (err == -EADDRNOTAVAIL || err == -ENODEV)))
 		return 0;
 	return err;
 }
@@ -267,7 +278,6 @@ static int commit_batch(struct nl *nl, struct nl_change *changes, size_t n)
 	int one;
 
 	for (i = 0; i < n; i++) {
-		changes[i].err = -EIO;
 		one = nl_build_change(out + len, sizeof(out) - len, &changes[i], ++nl->seq);
 		if (one < 0)
 			return one;
@@ -283,6 +293,8 @@ int nl_commit(struct nl *nl, struct nl_change *changes, size_t n)
 	size_t i, part;
 	int err = 0;
 
+	for (i = 0; i < n; i++)
+		changes[i].err = -EIO; /* until the kernel says otherwise */
 	for (i = 0; i < n && !err; i += part) {
 		part = n - i < BATCH ? n - i : BATCH;
 		err = commit_batch(nl, changes + i, part);

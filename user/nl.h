@@ -18,8 +18,9 @@ struct nl_link {
 	uint8_t mac[6];
 	uint32_t carrier_changes; /* ups and downs of the carrier since the interface exists */
 	bool ethernet;
-	bool up;   /* administratively up and with a carrier */
-	bool gone; /* the interface was deleted or left this namespace */
+	uint32_t xdp_id; /* of the attached XDP program; 0: none */
+	bool up;         /* administratively up and with a carrier */
+	bool gone;       /* the interface was deleted or left this namespace */
 };
 
 struct nl_addr {

@@ -9,12 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const ctr_names[VX_CTR_COUNT] = {
-#define CTR_NAME(id, name, help) [VX_CTR_##id] = name,
-	VX_COUNTERS(CTR_NAME)
-#undef CTR_NAME
-};
-
 static double ms(uint64_t ns)
 {
 	return ns / 1e6;
@@ -129,7 +123,7 @@ static json_t *counters_json(const struct vrs *v, uint32_t row)
 	if (dp_counters_get(v->dp, row, &n))
 		return j;
 	for (i = 1; i < VX_CTR_COUNT; i++)
-		json_object_set_new(j, ctr_names[i], json_integer(n.c[i]));
+		json_object_set_new(j, vr_ctr_text[i].name, json_integer(n.c[i]));
 	return j;
 }
 

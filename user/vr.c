@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFEND_NS (10 * VX_NS_PER_S) /* ARP-6, RFC 5227 2.4(c) */
+#define DEFEND_NS     (10 * VX_NS_PER_S) /* ARP-6, RFC 5227 2.4(c) */
+#define SAY_PERIOD_NS (100 * VX_NS_PER_MS)
 
-static const struct {
-	const char *name, *help;
-} ctr_text[VX_CTR_COUNT] = {
+enum { SAY_BURST = 20 };
+
+const struct vr_ctr_text vr_ctr_text[VX_CTR_COUNT] = {
 #define CTR_TEXT(id, n, h) [VX_CTR_##id] = { n, h },
 	VX_COUNTERS(CTR_TEXT)
 #undef CTR_TEXT
@@ -134,18 +135,24 @@ static void log_silence(struct vr *r, const struct fsm_event *ev)
 			 fsm_why_name(r->fsm.why));
 }
 
+static void arm_down(struct vr *r)
+{
+	int err = dp_watch_arm(r->all->dp, r->slot, r->fsm.down_ns, r->fsm.active_adver_ns, r->fsm.active_src,
+			       r->fsm.active_priority);
+
+	r->pending &= ~FSM_ACT_CANCEL_DOWN;
+	if (err)
+		log_err("%s: cannot set Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
+}
+
 /* Merges the actions of one more step into those of this turn: what is taken back was never done. */
 static void add_actions(struct vr *r, unsigned int act)
 {
 	if (act & FSM_ACT_RELEASE)
 		r->pending &= ~(FSM_ACT_CLAIM | FSM_ACT_ADVERT | FSM_ACT_ANNOUNCE | FSM_ACT_ADVER_TIMER);
 	if (act & FSM_ACT_CLAIM)
-		r->pending &= ~(FSM_ACT_RELEASE | FSM_ACT_ARM_DOWN | FSM_ACT_CANCEL_DOWN);
-	if (act & FSM_ACT_ARM_DOWN)
-		r->pending &= ~FSM_ACT_CANCEL_DOWN;
-	if (act & FSM_ACT_CANCEL_DOWN)
-		r->pending &= ~FSM_ACT_ARM_DOWN;
-	r->pending |= act;
+		r->pending &= ~(FSM_ACT_RELEASE | FSM_ACT_PRIORITY_0);
+	r->pending |= act & ~FSM_ACT_ARM_DOWN;
 }
 
 static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
@@ -155,6 +162,9 @@ static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
 
 	if (!act && r->fsm.state == from)
 		return;
+	/* Before the role says Backup: from then on the kernel arms it too, and must not be overruled by what is older. */
+	if (act & FSM_ACT_ARM_DOWN)
+		arm_down(r);
 	if (r->fsm.state != from) {
 		r->from = from;
 		r->cause_ns = ev->at_ns;
@@ -211,6 +221,8 @@ static void flush_adverts(struct vrs *v)
 	uint64_t sent_ns;
 	size_t i;
 
+	/* Before, not after: a lease counted from a moment when the frame had not left yet could outlast the peer's patience. */
+	sent_ns = loop_now_ns();
 	for (i = 0; i < v->ndirty; i++) {
 		struct vr *r = v->dirty[i];
 
@@ -218,8 +230,6 @@ static void flush_adverts(struct vrs *v)
 		if (r->pending & speak)
 			queue_adverts(r, r->pending & FSM_ACT_PRIORITY_0);
 	}
-	/* Before, not after: a lease counted from a moment when the frame had not left yet could outlast the peer's patience. */
-	sent_ns = loop_now_ns();
 	flush_tx(v);
 	for (i = 0; i < v->ndirty; i++) {
 		struct vr *r = v->dirty[i];
@@ -230,7 +240,8 @@ static void flush_adverts(struct vrs *v)
 			r->send_errors++;
 			continue;
 		}
-		r->iface->send_err = 0;
+		if (!r->iface->send_failed)
+			r->iface->send_err = 0;
 		r->adverts_sent++;
 		r->prio0_sent += !!(r->pending & FSM_ACT_PRIORITY_0);
 		fsm_sent(&r->fsm, sent_ns);
@@ -249,14 +260,10 @@ static void arm_timers(struct vr *r)
 		timer_cancel(&r->all->loop->timers, &r->adver_timer);
 		timer_cancel(&r->all->loop->timers, &r->garp_timer);
 	}
-	if (r->pending & FSM_ACT_ARM_DOWN)
-		err = dp_watch_arm(r->all->dp, r->slot, r->fsm.down_ns, r->fsm.active_adver_ns, r->fsm.active_src,
-				   r->fsm.active_priority);
-	else if (r->pending &
-		 (FSM_ACT_CANCEL_DOWN | FSM_ACT_CLAIM)) /* CLAIM: the one behind the deadline, see on_soon() */
+	if (r->pending & (FSM_ACT_CANCEL_DOWN | FSM_ACT_CLAIM)) /* CLAIM: the one behind the deadline, see on_soon() */
 		err = dp_watch_cancel(r->all->dp, r->slot);
 	if (err)
-		log_err("%s: cannot set Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
+		log_err("%s: cannot stop Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
 }
 
 void vr_want_change(struct vr *r, const struct vr_vip *vip, bool del)
@@ -277,7 +284,7 @@ static void take_result(struct vr *r, struct vr_vip *vip, const struct nl_change
 {
 	char text[16];
 
-	vip->installed = !c->del && !c->err;
+	vip->installed = c->del ? c->err != 0 : !c->err;
 	vip->announce = vip->installed;
 	if (c->err && r->iface->present)
 		log_err("%s: cannot %s %s/%u on %s: %s", r->conf->name, c->del ? "remove" : "add",
@@ -355,7 +362,7 @@ static void flush_announcements(struct vrs *v)
 			continue;
 		if (r->pending & FSM_ACT_CLAIM || again)
 			announce_installed(r);
-		if (r->pending & FSM_ACT_CLAIM || again || r->repair)
+		if (r->pending & FSM_ACT_CLAIM || again || r->repair || r->defend)
 			queue_garps(r, r->pending & FSM_ACT_CLAIM ? VR_GARP_REPEAT : 1);
 	}
 	flush_tx(v);
@@ -389,7 +396,7 @@ static void carry_out(struct vrs *v)
 		for (k = 0; k < r->nvips; k++)
 			r->vips[k].announce = false;
 		r->pending = 0;
-		r->dirty = r->repair = false;
+		r->dirty = r->repair = r->defend = false;
 	}
 	v->ndirty = 0;
 }
@@ -449,6 +456,7 @@ static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 {
 	struct fsm_event ev = { .type = FSM_EV_DOWN_TIMER, .at_ns = at_ns };
 	struct vx_vr_watch w;
+	uint64_t heard_ns;
 
 	if (r->fsm.state != FSM_BACKUP || dp_watch_get(r->all->dp, r->slot, &w) || !w.deadline_ns)
 		return;
@@ -457,7 +465,8 @@ static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 			dp_watch_arm(r->all->dp, r->slot, w.deadline_ns, w.adver_ns, w.src, w.priority);
 		return;
 	}
-	r->quiet_ns = at_ns - (w.last_ns > r->fsm.since_ns ? w.last_ns : r->fsm.since_ns);
+	heard_ns = w.last_ns > r->fsm.since_ns ? w.last_ns : r->fsm.since_ns;
+	r->quiet_ns = now_ns > heard_ns ? now_ns - heard_ns : 0;
 	r->fsm.active_src = w.src;
 	r->fsm.active_priority = w.priority;
 	step(r, &ev, now_ns);
@@ -484,12 +493,27 @@ void vr_on_down_timer(void *arg, uint64_t now_ns)
 	down_expired(r, r->down_timer.at_ns, now_ns);
 }
 
+/* What a frame can trigger is limited for all routers together (SEC-31): ten lines a second, and how many were left out. */
+static bool may_say(struct vrs *v, uint64_t now_ns)
+{
+	if (!decide_bucket(&v->say_ns, now_ns, SAY_PERIOD_NS, SAY_BURST)) {
+		v->unsaid++;
+		return false;
+	}
+	if (v->unsaid)
+		log_info("%u lines about adverts were left out", v->unsaid);
+	v->unsaid = 0;
+	return true;
+}
+
 /* A Backup's adverts are acted upon in the kernel; what comes here is news for the log and for fsm's view. */
 static void on_backup_news(struct vr *r, const struct vx_event *e, const struct fsm_event *ev, uint64_t now_ns)
 {
 	char from[16];
 
 	fsm_step(&r->fsm, ev, now_ns);
+	if (!may_say(r->all, now_ns))
+		return;
 	if (e->priority == 0)
 		log_info("%s: the Active Router %s is leaving (priority 0)", r->conf->name, vr_addr(e->src, from));
 	else
@@ -508,15 +532,15 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 	};
 	char from[16];
 
-	if (r->fsm.state == FSM_BACKUP) {
-		if (e->type == VX_EV_CHANGE || e->type == VX_EV_PRIO0)
-			on_backup_news(r, e, &ev, now_ns);
-		else if (e->type == VX_EV_HIGHER ||
-			 e->type == VX_EV_LOWER) /* seen while Active, in the turn we ceased */
-			fsm_step(&r->fsm, &ev, now_ns);
+	if (r->fsm.state == FSM_BACKUP && e->absorbed) {
+		on_backup_news(r, e, &ev, now_ns);
 		return;
 	}
-	if (r->fsm.state == FSM_ACTIVE && e->type == VX_EV_LOWER && now_ns - r->fsm.announced_ns > VX_NS_PER_S)
+	/* Seen while Active, in the turn we ceased; read late, it says nothing of how long its sender has been silent. */
+	if (r->fsm.state == FSM_BACKUP && now_ns - ev.at_ns > r->fsm.adver_ns)
+		ev.at_ns = now_ns;
+	if (r->fsm.state == FSM_ACTIVE && e->type == VX_EV_LOWER && e->at_ns <= r->fsm.lease_ns &&
+	    now_ns - r->fsm.announced_ns > VX_NS_PER_S && may_say(r->all, now_ns))
 		log_info("%s: advert of lower priority %u from %s, ours %u: answered", r->conf->name, e->priority,
 			 vr_addr(e->src, from), r->conf->priority);
 	step(r, &ev, now_ns);
@@ -530,13 +554,14 @@ static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 	if (r->fsm.state != FSM_ACTIVE || (r->defended_ns && now_ns - r->defended_ns < DEFEND_NS))
 		return;
 	r->defended_ns = now_ns;
+	r->defend = true;
 	log_warn("%s: %02x:%02x:%02x:%02x:%02x:%02x claims our address %s; defended with one gratuitous ARP, find that "
 		 "host",
 		 r->conf->name, e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
 		 vr_addr(e->src, text));
 	for (i = 0; i < r->nvips; i++)
-		if (r->vips[i].addr == e->src && r->vips[i].installed)
-			tx_frame(r->iface->tx, r->vips[i].garp, ARP_FRAME_LEN, NULL);
+		if (r->vips[i].addr == e->src)
+			r->vips[i].announce = r->vips[i].installed;
 	vr_mark(r);
 }
 
@@ -569,14 +594,14 @@ static const char *bad_hint(enum vx_ctr ctr)
 	}
 }
 
-static void on_bad(struct vr *r, const struct vx_event *e)
+static void on_bad(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 {
 	char from[16];
 
-	if (e->ctr < VX_CTR_COUNT)
+	if (e->ctr < VX_CTR_COUNT && may_say(r->all, now_ns))
 		log_warn("%s: advert from %s (%02x:%02x:%02x:%02x:%02x:%02x): %s [%s]%s", r->conf->name,
 			 vr_addr(e->src, from), e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
-			 ctr_text[e->ctr].help, ctr_text[e->ctr].name, bad_hint(e->ctr));
+			 vr_ctr_text[e->ctr].help, vr_ctr_text[e->ctr].name, bad_hint(e->ctr));
 }
 
 void vrs_on_event(void *arg, const struct vx_event *e)
@@ -605,7 +630,7 @@ void vrs_on_event(void *arg, const struct vx_event *e)
 		on_conflict(r, e, now_ns);
 		break;
 	case VX_EV_BAD:
-		on_bad(r, e);
+		on_bad(r, e, now_ns);
 		break;
 	}
 }

@@ -28,6 +28,7 @@ struct vr_if {
 	char kind[16];
 	uint8_t mac[6];
 	bool present, up, ethernet;
+	uint32_t xdp_id;  /* of the XDP program that is attached; 0: none */
 	bool send_failed; /* in this turn */
 	int send_err;     /* the last one that was said */
 	uint32_t carrier_changes;
@@ -64,7 +65,9 @@ struct vr {
 	struct timer down_timer; /* ActiveDown, when the kernel has said that it is near */
 	/* this turn */
 	unsigned int pending; /* enum fsm_act */
-	bool dirty, repair, sent;
+	bool dirty, sent;
+	bool repair;       /* add the VIPs that are missing */
+	bool defend;       /* announce the VIP that somebody claims */
 	uint64_t cause_ns; /* when what caused the transition was due */
 	uint64_t quiet_ns; /* no advert for so long */
 	enum fsm_state from;
@@ -86,7 +89,9 @@ struct vrs {
 	size_t ndirty;
 	struct nl_change *changes; /* [total VIPs] */
 	size_t nchanges, nvips;
-	bool resync;
+	bool resync, stopping;
+	__u64 say_ns; /* bucket of log lines that frames trigger */
+	uint32_t unsaid;
 	uint64_t start_ns;
 };
 
@@ -103,7 +108,13 @@ int vrs_start(struct vrs *v);
 void vrs_stop(struct vrs *v);
 void vrs_fini(struct vrs *v);
 
-/* The primary address adverts are sent from, as text. */
+/* Names of the counters, and what they count. */
+struct vr_ctr_text {
+	const char *name, *help;
+};
+extern const struct vr_ctr_text vr_ctr_text[VX_CTR_COUNT];
+
+/* An IPv4 address as text. */
 const char *vr_addr(__be32 addr, char buf[16]);
 
 #endif

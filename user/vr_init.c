@@ -206,6 +206,12 @@ static int fill_maps(struct vr *r)
 	int err = 0, ifindex = r->iface->ifindex;
 	size_t i;
 
+	err = dp_watch_init(dp, r->slot);
+	if (err) {
+		log_err("%s: the kernel makes no timer: %s; try again, or run fewer virtual routers", r->conf->name,
+			strerror(-err));
+		return 1;
+	}
 	r->cfg.ifindex = ifindex;
 	err = dp_vr_set(dp, r->slot, &r->cfg);
 	for (i = 0; !err && i < r->nvips; i++)
@@ -214,8 +220,6 @@ static int fill_maps(struct vr *r)
 		err = dp_addr_set(dp, ifindex, 0, r->iface->addrs[i].addr, VX_ADDR_OWN, 0, true);
 	for (i = 0; !err && r->conf->unicast && i < r->conf->npeers; i++)
 		err = dp_peer_add(dp, r->slot, vr_conf_addr4(&r->conf->peers[i].addr));
-	if (!err)
-		err = dp_watch_init(dp, r->slot);
 	if (!err)
 		err = dp_index_set(dp, &r->cfg, 0, dp_if_row(dp, r->iface->number));
 	if (!err)
@@ -230,6 +234,8 @@ static struct dp_sizes sizes_of(const struct vrs *v)
 	struct dp_sizes s = { .vrs = v->nvr, .ifs = v->nifs, .addrs = 64 * v->nifs };
 	size_t i;
 
+	for (i = 0; i < v->nifs; i++)
+		s.addrs += v->ifs[i].naddrs;
 	for (i = 0; i < v->nvr; i++) {
 		s.addrs += v->vr[i].nvips + 1;
 		s.peers += v->vr[i].conf->npeers;
@@ -255,6 +261,11 @@ static int build_all(struct vrs *v, const struct conf *conf)
 	for (i = 0; i < v->nvr; i++)
 		if (vr_init(v, &v->vr[i], &conf->vrs[i]))
 			goto nomem;
+	if (v->nifs > VX_MAX_IFS) {
+		log_err("%zu interfaces are more than the %d that one vrrp-xdp runs; split them over several files",
+			v->nifs, VX_MAX_IFS);
+		return 2;
+	}
 	v->changes = calloc(v->nvips + 1, sizeof(*v->changes));
 	if (v->changes)
 		return 0;
@@ -290,6 +301,8 @@ int vrs_init(struct vrs *v, struct loop *loop, const struct conf *conf, int (*lo
 		rc = check_addresses(v);
 	for (i = 0; !rc && i < v->nifs; i++)
 		rc = lock(arg, v->ifs[i].name);
+	if (!rc)
+		clean_vips(v); /* while the dead controller's program still guards them */
 	for (i = 0; !rc && i < v->nifs; i++)
 		rc = clean_interface(v, &v->ifs[i]);
 	if (rc)
@@ -303,8 +316,6 @@ int vrs_init(struct vrs *v, struct loop *loop, const struct conf *conf, int (*lo
 		rc = attach_interface(v, &v->ifs[i], conf->mode);
 	for (i = 0; !rc && i < v->nvr; i++)
 		rc = fill_maps(&v->vr[i]);
-	if (!rc)
-		clean_vips(v);
 	return rc;
 }
 
@@ -324,6 +335,7 @@ int vrs_start(struct vrs *v)
 		log_err("cannot watch the kernel's events: %s", strerror(-err));
 		return 1;
 	}
+	nl_read(v->nl); /* what has changed since the dump, our own attachments among it */
 	v->start_ns = loop_now_ns();
 	for (i = 0; i < v->nvr; i++) {
 		vr_follow_interface(&v->vr[i], v->start_ns);
@@ -342,7 +354,10 @@ void vrs_stop(struct vrs *v)
 	for (i = 0; v->start_ns && i < v->nvr; i++) {
 		v->vr[i].hold = NULL;
 		vr_step(&v->vr[i], FSM_EV_SHUTDOWN, now_ns);
+		v->vr[i].pending |= FSM_ACT_RELEASE; /* also of what could not be removed before */
+		vr_mark(&v->vr[i]);
 	}
+	v->stopping = true;
 	vrs_flush(v, now_ns);
 }
 

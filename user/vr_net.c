@@ -41,12 +41,21 @@ static __be32 source_of(const struct vr *r)
 	const struct vr_if *f = r->iface;
 	size_t i;
 
-	if (r->conf->src.family == 4)
+	if (r->conf->src.family)
 		return vr_conf_addr4(&r->conf->src);
 	for (i = 0; i < f->naddrs; i++)
 		if (!f->addrs[i].secondary)
 			return f->addrs[i].addr;
 	return f->naddrs ? f->addrs[0].addr : 0;
+}
+
+static bool on_interface(const struct vr_if *f, __be32 addr)
+{
+	size_t i;
+
+	for (i = 0; i < f->naddrs && f->addrs[i].addr != addr; i++)
+		;
+	return i < f->naddrs;
 }
 
 /* Follows what the interface has become: FSM-12 where the router cannot work, Startup when it can again. */
@@ -57,12 +66,19 @@ void vr_follow_interface(struct vr *r, uint64_t now_ns)
 	const char *hold = NULL;
 
 	if (!f->present)
-		hold = "the interface is gone";
+		hold = "the interface is gone; restart vrrp-xdp when it is back";
 	else if (!f->up)
 		hold = "link down";
+	else if (!f->xdp_id || (!f->attachment.shared && f->xdp_id != dp_prog_id(r->all->dp)))
+		hold = "somebody took the XDP program off or replaced it; restart vrrp-xdp";
 	else if (!src)
 		hold = "the interface has no IPv4 address besides the virtual ones";
+	else if (r->conf->unicast &&
+		 !on_interface(f, src)) /* its adverts would not reach us: a deaf Backup takes over */
+		hold = "the source address is not on the interface";
 	if (hold) {
+		if (r->fsm.state == FSM_INITIALIZE && r->hold != hold)
+			log_info("%s: Initialize: %s", r->conf->name, hold);
 		r->hold = hold;
 		vr_step(r, FSM_EV_SHUTDOWN, now_ns);
 		return;
@@ -74,6 +90,10 @@ void vr_follow_interface(struct vr *r, uint64_t now_ns)
 		dp_addr_set(r->all->dp, f->ifindex, 0, src, VX_ADDR_OWN, 0, true);
 		if (vr_build(r))
 			log_err("%s: cannot write the configuration map", r->conf->name);
+		if (r->fsm.state == FSM_ACTIVE) { /* another MAC: hosts have to be told */
+			r->pending |= FSM_ACT_ANNOUNCE;
+			vr_mark(r);
+		}
 	}
 	r->hold = NULL;
 	if (r->fsm.state == FSM_INITIALIZE)
@@ -85,7 +105,8 @@ static void follow_all(struct vrs *v, const struct vr_if *f)
 	uint64_t now_ns = loop_now_ns();
 	size_t i;
 
-	for (i = 0; !v->resync && i < v->nvr; i++) /* while resync() reads, half of the truth is not told */
+	for (i = 0; !v->resync && !v->stopping && i < v->nvr;
+	     i++) /* while resync() reads, half of the truth is not told */
 		if (v->vr[i].iface == f)
 			vr_follow_interface(&v->vr[i], now_ns);
 }
@@ -121,6 +142,7 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 	f->ifindex = l->ifindex;
 	f->present = !l->gone;
 	f->ethernet = l->ethernet;
+	f->xdp_id = l->xdp_id;
 	f->up = l->up && !l->gone;
 	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->kind, l->kind, sizeof(f->kind));
@@ -180,10 +202,14 @@ void vrs_on_addr(void *arg, const struct nl_addr *a)
 		vip->plen = a->plen;
 		return;
 	}
-	if (a->own || !a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed)
+	if (v->resync && !a->gone)
+		vip->installed = true;
+	if (!a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed)
 		return;
-	log_warn("%s: somebody removed %s/%u from %s; put back", owner->conf->name, vr_addr(vip->addr, text), vip->plen,
-		 f->name);
+	/* Our own removal of one VIP takes others with it that the kernel made its secondaries. */
+	if (!a->own)
+		log_warn("%s: somebody removed %s/%u from %s; put back", owner->conf->name, vr_addr(vip->addr, text),
+			 vip->plen, f->name);
 	vip->installed = false;
 	owner->repair = true;
 	vr_mark(owner);
@@ -208,6 +234,9 @@ static void resync(struct vrs *v)
 		f->present = f->up = false;
 		f->naddrs = 0;
 	}
+	for (i = 0; i < v->nvr; i++)
+		for (k = 0; k < v->vr[i].nvips; k++)
+			v->vr[i].vips[k].installed = false;
 	err = nl_dump(v->nl);
 	if (err)
 		log_err("cannot read links and addresses: %s", strerror(-err));
@@ -215,8 +244,6 @@ static void resync(struct vrs *v)
 	for (f = v->ifs; f < v->ifs + v->nifs; f++)
 		follow_all(v, f);
 	for (i = 0; i < v->nvr; i++) { /* adding again what is there changes nothing */
-		for (k = 0; k < v->vr[i].nvips; k++)
-			v->vr[i].vips[k].installed = false;
 		if (v->vr[i].fsm.state == FSM_ACTIVE) {
 			v->vr[i].repair = true;
 			vr_mark(&v->vr[i]);

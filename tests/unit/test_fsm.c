@@ -357,6 +357,19 @@ static void lower_advert_before_the_lease_lapsed_changes_nothing_however_late_it
 	assert_int_equal(f.state, FSM_ACTIVE);
 }
 
+static void yielding_to_an_advert_read_late_counts_from_now(void **state)
+{
+	struct fsm f = active(3, 200, true, 100 * MS);
+	struct fsm_event ev = {
+		.type = FSM_EV_ADVERT, .priority = 201, .src = PEER_IP, .adver_ns = 100 * MS, .at_ns = T0 + 100 * MS
+	};
+
+	(void)state;
+	fsm_step(&f, &ev, T0 + 6 * S); /* the events behind it may be lost */
+	assert_int_equal(f.state, FSM_BACKUP);
+	assert_int_equal(f.down_ns, T0 + 6 * S + 321875000);
+}
+
 static void stalled_active_that_nobody_replaced_announces_itself_anew(void **state)
 {
 	struct fsm f = active(3, 200, true, 100 * MS);
@@ -416,6 +429,7 @@ int main(void)
 		cmocka_unit_test(advert_that_a_backup_sent_extends_no_lease),
 		cmocka_unit_test(stalled_active_follows_the_router_that_took_over),
 		cmocka_unit_test(lower_advert_before_the_lease_lapsed_changes_nothing_however_late_it_is_read),
+		cmocka_unit_test(yielding_to_an_advert_read_late_counts_from_now),
 		cmocka_unit_test(stalled_active_that_nobody_replaced_announces_itself_anew),
 		cmocka_unit_test(second_owner_with_the_greater_address_wins),
 		cmocka_unit_test(every_state_and_reason_has_a_name),

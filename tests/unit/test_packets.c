@@ -278,7 +278,25 @@ static void a_timer_cancelled_stays_silent_until_armed_again(void **state __attr
 	deliver(&backup.frame);
 	assert_int_equal(watch()->fire_ns, NOW_NS + DOWN_90 - VX_LEAD_NS);
 	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 2);
+	assert_int_equal(shim.ev[0].type, VX_EV_CHANGE);
+	assert_int_equal(shim.ev[1].type, VX_EV_SOON);
+}
+
+/* Between the expiry and the change of role the controller is taking over: an answer to its first advert must reach it. */
+static void an_advert_behind_the_deadline_is_news_although_nothing_changed(void **state __attribute__((unused)))
+{
+	start(&backup);
+	deliver(&backup.frame);
+	assert_int_equal(shim.nev, 0);
+	shim.now_ns = watch()->deadline_ns - 1;
+	deliver(&backup.frame);
+	assert_int_equal(shim.nev, 0);
+	shim.now_ns = watch()->deadline_ns;
+	deliver(&backup.frame);
 	assert_int_equal(shim.nev, 1);
+	assert_int_equal(shim.ev[0].type, VX_EV_CHANGE);
+	assert_true(shim.ev[0].absorbed);
 }
 
 static void a_slot_out_of_range_is_refused(void **state __attribute__((unused)))
@@ -354,6 +372,7 @@ int main(void)
 		TEST(an_address_without_its_bit_in_the_filter_is_a_strangers),
 		TEST(an_expiry_that_finds_the_ring_buffer_full_is_tried_again),
 		TEST(a_timer_cancelled_stays_silent_until_armed_again),
+		TEST(an_advert_behind_the_deadline_is_news_although_nothing_changed),
 		TEST(a_slot_out_of_range_is_refused),
 		TEST(priority_0_starts_the_skew_of_the_learned_interval),
 		TEST(a_refused_kind_of_frame_is_told_once_a_minute),
