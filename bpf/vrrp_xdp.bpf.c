@@ -278,6 +278,8 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		return false;
 	case DECIDE_HANDOVER:
 		w->last_ns = now_ns;
+		if (!w->src) /* the first we hear of it is that it leaves */
+			w->src = a->src;
 		w->priority = 0;
 		watch_arm(w, now_ns + decide_skew_ns(cfg->version, cfg->priority, w->adver_ns), now_ns);
 		ev->type = VX_EV_PRIO0;

@@ -25,6 +25,10 @@ int run_load(struct conf *conf, const char *path);
 const char *run_default_conf(void);
 /* Prints a message of conf_load() or conf_check(). */
 void run_conf_msg(void *arg, enum conf_severity severity, const char *file, int line, const char *text);
+/* Says which capability is missing before anything fails half way. */
+int run_check_privileges(void);
+/* What getopt_long() found wrong with @word: unknown, or without its value (@kind ':'). */
+int run_bad_flag(const char *cmd, const char *word, int kind);
 /* Values of flags: a whole number from @min to @max, and an XDP mode. */
 int run_number(const char *flag, const char *word, int min, int max, int *out);
 int run_mode(const char *word, enum conf_mode *out);

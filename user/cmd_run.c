@@ -130,8 +130,7 @@ int run_load(struct conf *conf, const char *path)
 	return n || !conf->nvrs ? EXIT_USAGE : 0;
 }
 
-/* Says which capability is missing before anything fails half way. */
-static int check_privileges(void)
+int run_check_privileges(void)
 {
 	static const struct {
 		int bit;
@@ -211,7 +210,7 @@ int run_conf(const struct conf *conf)
 	struct ctl *ctl = NULL;
 	int rc, err;
 
-	rc = check_privileges();
+	rc = run_check_privileges();
 	if (rc)
 		return rc;
 	err = loop_init(&loop);
@@ -276,6 +275,15 @@ int run_number(const char *flag, const char *word, int min, int max, int *out)
 	return 0;
 }
 
+int run_bad_flag(const char *cmd, const char *word, int kind)
+{
+	if (kind == ':')
+		log_err("%s: %s needs a value; see `vrrp-xdp help`", cmd, word);
+	else
+		log_err("%s: unknown flag \"%s\"; see `vrrp-xdp help`", cmd, word);
+	return EXIT_USAGE;
+}
+
 int cmd_run(int argc, char *argv[])
 {
 	static const struct option opts[] = {
@@ -289,7 +297,8 @@ int cmd_run(int argc, char *argv[])
 	int rt = 0, rc = 0, o;
 	struct conf conf;
 
-	while (!rc && (o = getopt_long(argc, argv, "f:v", opts, NULL)) != -1) {
+	opterr = 0;
+	while (!rc && (o = getopt_long(argc, argv, ":f:v", opts, NULL)) != -1) {
 		switch (o) {
 		case 'f':
 			path = optarg;
@@ -304,7 +313,7 @@ int cmd_run(int argc, char *argv[])
 			log_set_level(LOG_DEBUG);
 			break;
 		default:
-			return EXIT_USAGE;
+			return run_bad_flag("run", argv[optind - 1], o);
 		}
 	}
 	if (!rc && optind < argc) {

@@ -185,7 +185,7 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 		log_set_level(LOG_DEBUG);
 		return 0;
 	}
-	return EXIT_USAGE; /* getopt_long() has said why */
+	return EXIT_USAGE;
 }
 
 /* The virtual routers on @ifname of the default file; those on other interfaces are dropped. */
@@ -234,8 +234,11 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 		return EXIT_FAILED;
 	}
 	snprintf(vr->ifname, sizeof(vr->ifname), "%s", ifname);
-	while (!rc && (o = getopt_long(argc, argv, "v", attach_opts, NULL)) != -1) {
-		vr_flags |= o != 'v' && o != F_MODE && o != F_RT && o != '?';
+	opterr = 0;
+	while (!rc && (o = getopt_long(argc, argv, ":v", attach_opts, NULL)) != -1) {
+		if (o == '?' || o == ':')
+			return run_bad_flag("attach", argv[optind - 1], o);
+		vr_flags |= o != 'v' && o != F_MODE && o != F_RT;
 		rc = take_flag(conf, vr, o, optarg);
 	}
 	if (!rc && optind < argc) {
@@ -371,6 +374,8 @@ int cmd_detach(int argc, char *argv[])
 	uid_t uid = 0;
 	pid_t holder;
 
+	if (!rc)
+		rc = run_check_privileges();
 	if (rc)
 		return rc;
 	holder = ctl_holder(ifname, &uid);

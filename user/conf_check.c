@@ -50,6 +50,11 @@ static void check_advert_int(struct conf_diag *d, const struct conf_vr *vr)
 		     vr->name, us / 1000000, us % 1000000);
 }
 
+static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
+{
+	return a->family != b->family ? a->family - b->family : memcmp(a->b, b->b, sizeof(a->b));
+}
+
 /* Can this be the address of one host? */
 static bool is_host(const struct conf_addr *a)
 {
@@ -57,7 +62,7 @@ static bool is_host(const struct conf_addr *a)
 
 	if (a->family == 6)
 		return a->b[0] != 0xff && memcmp(a->b, zero, sizeof(zero)) != 0;
-	return a->b[0] != 0 && a->b[0] < 224;
+	return a->b[0] != 0 && a->b[0] != 127 && a->b[0] < 224;
 }
 
 static void check_addr(struct conf_diag *d, const struct conf_vr *vr, const char *what, const struct conf_addr *a,
@@ -83,6 +88,12 @@ static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
 		check_addr(d, vr, "peer", &vr->peers[i].addr, vr->line);
 	if (vr->src.family)
 		check_addr(d, vr, "source address", &vr->src, vr->line);
+	for (size_t i = 0; vr->src.family && vr->priority != 255 && i < vr->nvips; i++) /* WF-11 */
+		if (!cmp_addr(&vr->src, &vr->vips[i].addr))
+			FAIL(d, vr,
+			     "%s: the source address is a virtual address too, which only priority 255 may have; use "
+			     "an address of the interface",
+			     vr->name);
 }
 
 /* KA-7 */
@@ -148,11 +159,6 @@ struct claim {
 	const struct conf_vr *vr;
 	const struct conf_vip *vip; /* NULL: the VRID */
 };
-
-static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
-{
-	return a->family != b->family ? a->family - b->family : memcmp(a->b, b->b, sizeof(a->b));
-}
 
 static int cmp_claim(const struct claim *a, const struct claim *b)
 {

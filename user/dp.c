@@ -344,6 +344,16 @@ static int after_load(struct dp *dp)
 	return 0;
 }
 
+static bool is_generic(const char *ifname)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(if_nametoindex(ifname));
+	bool generic = !libxdp_get_error(mp) && xdp_multiprog__attach_mode(mp) == XDP_MODE_SKB;
+
+	if (!libxdp_get_error(mp))
+		xdp_multiprog__close(mp);
+	return generic;
+}
+
 static int explain_attach(int err, const char *ifname, enum dp_mode mode, char why[DP_ERR_LEN])
 {
 	switch (err) {
@@ -357,8 +367,8 @@ static int explain_attach(int err, const char *ifname, enum dp_mode mode, char w
 	case -EEXIST:
 		return fail(err, why,
 			    "%s: another XDP program is attached and cannot be shared with; see `ip link show %s`, and "
-			    "take it off with `ip link set %s xdp off`",
-			    ifname, ifname, ifname);
+			    "take it off with `ip link set %s %s off`",
+			    ifname, ifname, ifname, is_generic(ifname) ? "xdpgeneric" : "xdp");
 	case -EOPNOTSUPP:
 		if (mode == DP_MODE_NATIVE)
 			return fail(err, why, "%s: the driver has no native XDP; use --mode skb (slower, any NIC)",

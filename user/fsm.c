@@ -103,6 +103,8 @@ static unsigned int backup_advert(struct fsm *f, const struct fsm_event *ev)
 	case DECIDE_DISCARD:
 		return 0;
 	case DECIDE_HANDOVER:
+		if (!f->active_src)
+			f->active_src = ev->src;
 		f->active_priority = 0;
 		f->down_ns = ev->at_ns + decide_skew_ns(f->version, f->priority, f->active_adver_ns);
 		return FSM_ACT_ARM_DOWN;

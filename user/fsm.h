@@ -64,7 +64,7 @@ struct fsm {
 	/* state; written by fsm_step() and fsm_sent() only */
 	enum fsm_state state;
 	enum fsm_why why;
-	uint64_t since_ns;        /* of the state */
+	uint64_t since_ns;        /* of the state; before the first step: of the start */
 	uint64_t active_adver_ns; /* Active_Adver_Interval */
 	uint64_t down_ns;         /* Backup: Active_Down_Timer */
 	uint64_t adver_due_ns;    /* Active: Adver_Timer */

@@ -338,6 +338,7 @@ int vrs_start(struct vrs *v)
 	nl_read(v->nl); /* what has changed since the dump, our own attachments among it */
 	v->start_ns = loop_now_ns();
 	for (i = 0; i < v->nvr; i++) {
+		v->vr[i].fsm.since_ns = v->start_ns;
 		vr_follow_interface(&v->vr[i], v->start_ns);
 		if (v->vr[i].fsm.state == FSM_INITIALIZE)
 			log_warn("%s: Initialize: %s", v->vr[i].conf->name, v->vr[i].hold);
