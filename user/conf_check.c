@@ -82,6 +82,8 @@ static void check_addr(struct conf_diag *d, const struct conf_vr *vr, const char
 
 static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
 {
+	char text[46];
+
 	for (size_t i = 0; i < vr->nvips; i++)
 		check_addr(d, vr, "virtual address", &vr->vips[i].addr, vr->vips[i].line);
 	for (size_t i = 0; i < vr->npeers; i++)
@@ -91,9 +93,10 @@ static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
 	for (size_t i = 0; vr->src.family && vr->priority != 255 && i < vr->nvips; i++) /* WF-11 */
 		if (!cmp_addr(&vr->src, &vr->vips[i].addr))
 			FAIL(d, vr,
-			     "%s: the source address is a virtual address too, which only priority 255 may have; use "
-			     "an address of the interface",
-			     vr->name);
+			     "%s: source address %s is a virtual address too, which only priority 255 may have; use "
+			     "one of the "
+			     "interface's own",
+			     vr->name, conf_addr_str(&vr->src, text, sizeof(text)));
 }
 
 /* KA-7 */

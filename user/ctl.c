@@ -256,11 +256,13 @@ int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid)
 static json_t *ask_one(int fd, const char *request)
 {
 	char *buf = NULL, *more;
+	char line[REQUEST_MAX];
 	size_t len = 0, cap = 0;
 	json_t *j = NULL;
 	ssize_t n = 1;
 
-	if (dprintf(fd, "%s\n", request) < 0)
+	snprintf(line, sizeof(line), "%s\n", request);
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) /* closed at once: not for us to ask */
 		return NULL;
 	while (n > 0 && len < MAX_ANSWER) {
 		if (len == cap) {
