@@ -62,7 +62,7 @@ USAGE = {
     "argument too many": (f"{VR} stray", 2, '"stray"', "one interface and flags"),
     "source not an address": (f"{VR} --src here", 2, '--src "here"', "10.0.0.4"),
     "source of the other family": (f"{VR} --src fe80::1", 2, "fe80::1 is IPv6", "each family its own"),
-    "source is the VIP": (f"{VR} --src 10.77.0.100", 2, "10.77.0.100", "address of its own|another"),
+    "source is the VIP": (f"{VR} --src 10.77.0.100", 2, "10.77.0.100", "interface.s own"),
     "peer not an address": (f"{VR} --unicast-peer there", 2, '--unicast-peer "there"', "10.0.0.4"),
     "peer of the other family": (f"{VR} --unicast-peer fe80::2", 2, "fe80::2 is IPv6", "each family its own"),
     "peer multicast": (f"{VR} --unicast-peer 224.0.0.18", 2, "224.0.0.18 is not the address of a host", "unicast"),
