@@ -566,7 +566,7 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		 * The kernel should learn who has the VIP, but where it holds the VIP itself it can answer an announcement made as
 		 * a request; made as a reply it says the same and is never answered (ARP-6, ARP-7).
 		 */
-		if (v.spa == v.tpa)
+		if (v.spa == v.tpa && v.op == VX_BE16(ARP_OP_REQUEST))
 			arp->op = VX_BE16(ARP_OP_REPLY);
 		return role >= VX_ROLE_ACTIVE_MIN ? arp_conflict(eth, &v, slot) : XDP_PASS;
 	}

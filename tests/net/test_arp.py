@@ -14,8 +14,15 @@ REPEAT, DELAY_S, DEFEND_S = 5, 5, 10  # KA-9, ARP-6
 TIMER_S = 0.001  # the client's clock and the router's
 
 
-def garps(lab, router, seen, addr=None):
-    return [frame for frame in seen if frames.is_garp(frame.data, addr) and frames.parse_arp(frame.data).eth_src == lab.mac(router)]
+def garps(lab, router, seen):
+    """The gratuitous ARPs of one router among frames."""
+    return [frame for frame in seen if frames.is_garp(frame.data) and frames.parse_arp(frame.data).eth_src == lab.mac(router)]
+
+
+def answers(lab, router, seen):
+    """What a router says by ARP of the virtual address, among frames."""
+    found = [frames.parse_arp(frame.data) for frame in seen]
+    return [a for a in found if a and a.spa == lab.VIP and a.eth_src == lab.mac(router)]
 
 
 @pytest.mark.parametrize("mode", ["native", "skb"])
@@ -53,8 +60,8 @@ def test_the_kernel_accepts_the_address_before_it_is_announced(lab, what, mode):
         client.wait(lambda frame: frames.is_garp(frame.data, lab.VIP))
         if what == "echo":
             ident = client.ping("r1", lab.VIP)
-            answers = [frames.parse_echo_reply(frame.data) for frame in client.fence(["r1"])]
-            assert [a.src for a in answers if a and a.ident == ident] == [lab.VIP]
+            replies = [frames.parse_echo_reply(frame.data) for frame in client.fence(["r1"])]
+            assert [a.src for a in replies if a and a.ident == ident] == [lab.VIP]
         else:
             in_netns(lab.netns("client"), lambda: socket.create_connection((lab.VIP, 8080), timeout=0.9).close())
 
@@ -91,19 +98,17 @@ def test_the_active_router_answers_in_xdp(lab, kind, mode):
 
 @pytest.mark.parametrize("mode", ["native", "skb"])
 def test_a_backup_that_holds_the_address_on_lo_is_silent(lab, mode):
-    """ARP-7, SEC-21: as a direct-routing real server does; its kernel would answer every one of these, the program does not let it."""
+    """ARP-7, SEC-21: as a direct-routing real server does. Its kernel would answer all of these; the program lets it not."""
     pair = attach_pair(lab, mode=mode)
     lab.run("r2", ["ip", "addr", "add", f"{lab.VIP}/32", "dev", "lo"])
     before = counters(lab, "r2")
     for fields in ({}, {"spa": "0.0.0.0"}, {"eth_dst": lab.mac("r2")}, {"eth_dst": lab.mac("r2"), "spa": "0.0.0.0"}):
         pair.client.frames()
         pair.client.ask(lab.VIP, **fields)
-        answers = [frames.parse_arp(frame.data) for frame in pair.client.fence(["r1", "r2"])]
-        assert not [a for a in answers if a and a.spa == lab.VIP and a.eth_src == lab.mac("r2")], fields
+        assert not answers(lab, "r2", pair.client.fence(["r1", "r2"])), fields
     pair.client.frames()
     pair.client.send(frames.arp(eth_src="02:77:00:00:00:fe", spa=lab.VIP, tpa=lab.VIP))
-    heard = [frames.parse_arp(frame.data) for frame in pair.client.fence(["r1", "r2"])]
-    assert not [a for a in heard if a and a.spa == lab.VIP and a.eth_src == lab.mac("r2")], "answered an announcement"
+    assert not answers(lab, "r2", pair.client.fence(["r1", "r2"])), "answered an announcement"
     change = moved(before, counters(lab, "r2"), ignore=("rx_ok", "rx_absorbed", "rx_csum_rfc5798"))
     assert change == {"arp_drop": 4}
     assert_settled(lab, pair.client, "r1", ["r2"])
@@ -112,19 +117,18 @@ def test_a_backup_that_holds_the_address_on_lo_is_silent(lab, mode):
 
 
 def test_a_router_in_initialize_is_silent(lab):
-    """ARP-7, FSM-12: no source address, thus not Backup; with the address on lo its kernel would answer."""
-    lab.run("r1", ["ip", "addr", "add", "10.77.0.150/24", "dev", "lo"])
-    proc = attach(lab, "r1", 200, "--unicast-peer", "10.77.0.12")
+    """ARP-7, FSM-12: without a source address; its kernel holds the virtual address on lo, and another one that it answers for."""
+    other = "10.77.0.150"
+    proc = attach(lab, "r1")
     proc.wait_log("-> Active")
-    lab.run("r1", ["ip", "addr", "add", f"{lab.VIP}/32", "dev", "lo"])
-    lab.run("r1", ["ip", "addr", "del", f"{lab.ip('r1')}/24", "dev", "eth0"])
+    lab.run("r1", ["sh", "-c", f"ip addr add {other}/24 dev lo && ip addr add {lab.VIP}/32 dev lo && "
+                               f"ip addr del {lab.ip('r1')}/24 dev eth0"])
     proc.wait_log("Active -> Initialize")
-    client = Client(lab)
+    client, seen = Client(lab), []
     client.ask(lab.VIP)
-    client.ask("10.77.0.150")
-    seen = []
-    client.wait(lambda frame: seen.append(frame) or frames.parse_arp(frame.data) and frames.parse_arp(frame.data).spa == "10.77.0.150")
-    assert not [frame for frame in seen if (a := frames.parse_arp(frame.data)) and a.spa == lab.VIP and a.eth_src == lab.mac("r1")]
+    client.ask(other)
+    client.wait(lambda frame: seen.append(frame) or (a := frames.parse_arp(frame.data)) and a.spa == other)
+    assert not answers(lab, "r1", seen)
 
 
 def test_a_request_whose_sender_lies_about_its_mac_is_left_to_the_kernel(lab):

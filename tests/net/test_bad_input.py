@@ -66,7 +66,8 @@ USAGE = {
     "peer not an address": (f"{VR} --unicast-peer there", 2, '--unicast-peer "there"', "10.0.0.4"),
     "peer of the other family": (f"{VR} --unicast-peer fe80::2", 2, "fe80::2 is IPv6", "each family its own"),
     "peer multicast": (f"{VR} --unicast-peer 224.0.0.18", 2, "224.0.0.18 is not the address of a host", "unicast"),
-    "peer twice": (f"{VR} --unicast-peer 10.77.0.12 --unicast-peer 10.77.0.12", 2, '"10.77.0.12" is given twice', "leave one out"),
+    "peer twice": (f"{VR} --unicast-peer 10.77.0.12 --unicast-peer 10.77.0.12", 2, '"10.77.0.12" is given twice',
+                   "leave one out"),
     "no flags and no file": ("attach eth0", 2, "no configuration: neither", "vrrp-xdp run -f FILE"),
     "run without a file": ("run", 2, "no configuration: neither", "vrrp-xdp run -f FILE"),
     "run with a stray word": ("run extra", 2, '"extra"', "-f"),
@@ -116,18 +117,24 @@ def test_a_wrong_command_line_is_refused_in_one_sentence(lan, name):
 
 # ---- files ----
 
+INSTANCE = """\
+vrrp_instance A {{
+    interface {interface}
+    virtual_router_id {vrid}
+    virtual_ipaddress {{
+        {vip}
+    }}
+}}
+"""
+GOOD = {"interface": "eth0", "vrid": 51, "vip": "10.77.0.100"}
 FILES = {  # text, line, what is named, what is said
-    "VRID 300": ("vrrp_instance A {{\n interface eth0\n virtual_router_id 300\n virtual_ipaddress {{\n 10.77.0.100\n }}\n}}\n",
-                 3, "300", "1-255|1 to 255"),
-    "VRID missing": ("vrrp_instance A {{\n interface eth0\n virtual_ipaddress {{\n 10.77.0.100\n }}\n}}\n",
-                     1, "virtual_router_id", "1-255|1 to 255|missing"),
-    "interface unknown": ("vrrp_instance A {{\n interface nope0\n virtual_router_id 51\n virtual_ipaddress {{\n 10.77.0.100\n }}\n}}\n",
-                          None, "nope0", "ip link"),
-    "VIP malformed": ("vrrp_instance A {{\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {{\n 10.77.0.400\n }}\n}}\n",
-                      5, "10.77.0.400", "address"),
-    "brace missing": ("vrrp_instance A {{\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {{\n 10.77.0.100\n }}\n",
-                      1, "vrrp_instance", "}"),
-    "no instance": ("global_defs {{\n router_id r1\n}}\n", None, "no vrrp_instance", "nothing to run"),
+    "VRID 300": (INSTANCE.format(**{**GOOD, "vrid": 300}), 3, "300", "1-255"),
+    "VRID without value": (INSTANCE.format(**{**GOOD, "vrid": ""}), 3, "virtual_router_id", "1-255|value"),
+    "VRID missing": (INSTANCE.format(**GOOD).replace("virtual_router_id 51", ""), 1, "virtual_router_id", "1-255"),
+    "interface unknown": (INSTANCE.format(**{**GOOD, "interface": "nope0"}), None, "nope0", "ip link"),
+    "VIP malformed": (INSTANCE.format(**{**GOOD, "vip": "10.77.0.400"}), 5, "10.77.0.400", "address"),
+    "brace missing": (INSTANCE.format(**GOOD)[:-2], 1, "vrrp_instance", "}"),
+    "no instance": ("global_defs {\n    router_id r1\n}\n", None, "no vrrp_instance", "nothing to run"),
     "empty": ("", None, "no vrrp_instance", "nothing to run"),
 }
 
@@ -137,7 +144,7 @@ def test_a_wrong_file_is_refused_with_file_and_line(lan, name):
     """Design: nothing is started when one instance is wrong."""
     text, line, what, said = FILES[name]
     path = lan.tmp / "wrong.conf"
-    path.write_text(text.format(), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     before = machine(lan, "r1")
     done = cli(lan, "r1", "run", "-f", path, timeout=5)
     assert done.returncode == 2, done.stderr
@@ -201,7 +208,7 @@ def test_an_interface_that_is_not_ethernet_is_refused(lan):
     """A tunnel has no MAC addresses."""
     lan.run("r1", "ip tuntap add mode tun name tun0")
     try:
-        refuse(lan, ["attach", "tun0", "--vrid", 51, "--vip", "192.0.2.100/24"], 2, "tun0: not an Ethernet interface", "VRRP needs one")
+        refuse(lan, "attach tun0 --vrid 51 --vip 192.0.2.100/24".split(), 2, "tun0: not an Ethernet interface", "VRRP needs one")
     finally:
         lan.run("r1", "ip tuntap del mode tun name tun0")
 

@@ -5,8 +5,8 @@ import signal
 
 import frames
 import pytest
-from routers import (ADVERT_MS, FAKE_IP, FAKE_MAC, PRIORITY, Client, active_routers, adverts, assert_settled, attach, attach_pair,
-                     transitions, xdp)
+from routers import (ADVERT_MS, FAKE_IP, FAKE_MAC, PRIORITY, Client, active_routers, adverts, assert_settled, attach,
+                     attach_pair, transitions, xdp)
 
 both_modes = pytest.mark.parametrize("mode", ["native", "skb"])
 SKEW_MS = {router: ADVERT_MS * (256 - priority) / 256 for router, priority in PRIORITY.items()}

@@ -38,6 +38,17 @@ def test_a_virtual_address_that_somebody_removes_is_put_back_at_once_and_announc
     assert_settled(lab, pair.client, "r1", ["r2"])
 
 
+def test_a_virtual_address_is_put_back_without_waiting_for_the_next_advert(lab):
+    """Section 6: here that is 40 s away."""
+    client, proc = Client(lab), attach(lab, "r1", 255, advert_ms=40000)
+    proc.wait_log("-> Active")
+    client.wait(lambda frame: frames.is_garp(frame.data, lab.VIP))
+    alter(lab, "r1", "addr", "del", lab.VIP_CIDR)
+    proc.wait_log("somebody removed")
+    lab.wait_addr("r1", lab.VIP)
+    assert client.is_answered("r1")
+
+
 def test_an_address_that_is_not_ours_may_come_and_go(lab):
     """Invariant 2."""
     pair = attach_pair(lab)
@@ -103,6 +114,18 @@ def test_a_link_that_flaps_unnoticed_ends_with_one_active_router(lab, router, ti
         lab.plug(router)
     pair.client.wait_advert("r1")
     assert_one_active_that_is_reached(lab, pair.client, "r1", "r2")
+
+
+@pytest.mark.lan(spaced_links=True)
+def test_hosts_are_told_anew_after_a_flap_that_the_kernel_tells_of_when_it_is_over(lab):
+    """ARP-8: somebody may have moved meanwhile. The kernel's news come within a second, the regular repetition later."""
+    pair = attach_pair(lab)
+    pair.client.frames()
+    lab.cut_cable("r1")
+    lab.plug("r1")
+    told = pair.client.wait(lambda frame: frames.is_garp(frame.data, lab.VIP), 3)
+    assert frames.parse_arp(told.data).eth_src == lab.mac("r1")
+    assert transitions(pair.r1) == STARTED
 
 
 def test_a_flap_that_is_longer_than_the_peers_patience_ends_with_one_active_router(lab):
@@ -207,3 +230,26 @@ def test_an_interface_that_disappears_ends_in_initialize_and_not_in_a_crash(lab)
 
     lab.wait_until(why, what="a status that says so")
     assert pair.r1.stop() == 0
+
+
+@pytest.mark.parametrize("mode, kind", [("native", "xdpdrv"), ("skb", "xdpgeneric")])
+def test_a_router_whose_program_is_taken_off_hands_over_and_says_why(lab, mode, kind):
+    """SEC-28: without the program it would hear nothing and answer nothing."""
+    pair = attach_pair(lab, mode=mode)
+    since = pair.r2.mark()
+    pair.client.frames()
+    lab.run("r1", ["ip", "link", "set", "dev", "eth0", kind, "off"])
+    pair.r1.wait_log("Active -> Initialize: somebody took the XDP program off")
+    pair.client.wait_advert("r1", priority=0)
+    pair.r2.wait_log(r"Backup -> Active: the Active Router left \(priority 0\)", since=since)
+    assert pair.client.who_has(lab.VIP, lab.routers) == [lab.mac("r2")]
+    assert pair.r1.stop() == 0
+
+
+def test_a_unicast_router_waits_for_the_source_that_it_was_given(lab):
+    """FSM-12: its peers would send to an address that it does not have."""
+    proc = attach(lab, "r1", 200, "--unicast-peer", lab.ip("r2"), "--src", "10.77.0.150")
+    proc.wait_log("Initialize: the source address is not on the interface")
+    alter(lab, "r1", "addr", "add", "10.77.0.150/24")
+    proc.wait_log("Backup -> Active")
+    assert_settled(lab, Client(lab), "r1")

@@ -15,7 +15,8 @@ FORMS = {  # flags of vrrp-xdp; version, interval and more lines for keepalived
                 "authentication {\nauth_type PASS\nauth_pass s3cret\n}"),
     "v3": (["--advert-int", 0.2], 3, 0.2, ""),
 }
-CASES = [Case(active, form, cast) for active in ("keepalived", "vrrp-xdp") for form in FORMS for cast in ("multicast", "unicast")]
+CASES = [Case(active, form, cast) for active in ("keepalived", "vrrp-xdp") for form in FORMS
+         for cast in ("multicast", "unicast")]
 PRIORITY = {"r1": 254, "r2": 253}
 GOOD = {"rx_ok", "rx_absorbed", "rx_prio0", "rx_csum_rfc5798", "ev_sent", "ev_limited", "tx_adverts", "tx_prio0", "arp_reply",
         "arp_drop", "vip_conflict", "became_active"}
@@ -39,12 +40,13 @@ class Play:
         flags, version, interval, extra = FORMS[self.case.form]
         unicast = self.case.cast == "unicast"
         if self.runs[router] == "vrrp-xdp":
-            flags = [*flags, "--priority", PRIORITY[router], *(["--unicast-peer", other] if unicast else []), "--mode", "native"]
-            self.procs[router] = self.lab.start_vrrp_xdp(
-                router, ["attach", "eth0", "--vrid", 51, "--vip", self.lab.VIP_CIDR, *flags])
+            flags = [*flags, *(["--unicast-peer", other] if unicast else [])]
+            self.procs[router] = self.lab.start_vrrp_xdp(router, [
+                "attach", "eth0", "--vrid", 51, "--vip", self.lab.VIP_CIDR, "--priority", PRIORITY[router], "--mode", "native",
+                *flags])
         else:
             extra += f"\nunicast_src_ip {self.lab.ip(router)}\nunicast_peer {{\n{other}\n}}" if unicast else ""
-            conf = self.lab.keepalived_conf(vrid=51, priority=PRIORITY[router], advert_int=interval, version=version, extra=extra)
+            conf = self.lab.keepalived_conf(priority=PRIORITY[router], advert_int=interval, version=version, extra=extra)
             self.procs[router] = self.lab.start_keepalived(router, conf)
         return self.procs[router]
 

@@ -91,7 +91,7 @@ def test_of_three_routers_the_next_in_line_takes_over_after_a_goodbye(lab):
     procs, client = {}, Client(lab)
     for router in lab.routers:
         procs[router] = attach(lab, router, priority[router])
-        procs[router].wait_log("-> Active" if router == "r1" else "Initialize -> Backup")
+        procs[router].wait_log("-> Active" if router == "r1" else "the Active Router is 10.77.0.11, priority 254")
     procs["r1"].stop()
     procs["r2"].wait_log(r"Backup -> Active: the Active Router left \(priority 0\)")
     client.wait_advert("r2", count=5)

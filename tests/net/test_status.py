@@ -11,10 +11,14 @@ LEASE_MS = 3 * ADVERT_MS - ADVERT_MS / 8
 DOWN_MS = {"r1": 3 * ADVERT_MS + ADVERT_MS * 56 / 256, "r2": 3 * ADVERT_MS + ADVERT_MS * 156 / 256}
 NUMBER = r"-?[0-9.]+"
 SECOND_VIP = "10.77.0.101/32"
+COUNTERS = """rx_ok rx_prio0 rx_absorbed rx_csum_rfc9568 rx_csum_rfc5798 adv_int_mismatch addr_list rx_mac_odd owner_conflict
+    rx_vlan_other rx_vrid rx_ip_hdr rx_frag rx_ip_csum rx_len rx_ttl rx_src rx_own rx_version rx_type rx_count rx_csum rx_auth_type
+    rx_auth_mismatch rx_auth_fail rx_adv_int rx_cast rx_peer rx_state arp_reply arp_drop arp_lapsed arp_odd vip_conflict
+    guard_lapsed ev_sent ev_limited ev_lost tx_adverts tx_prio0 tx_errors became_active"""
 
 
 def status_of(lab, router):
-    """The only virtual router's status, held against the text of the same moment's kind."""
+    """The only virtual router's status."""
     vr, = lab.status(router)["virtual_routers"]
     return vr
 
@@ -29,8 +33,9 @@ def test_status_of_an_active_router(lab):
     """State, since, why, priority, who is Active, timers, lease, addresses, interface, XDP mode and why."""
     pair = attach_pair(lab, vips=(lab.VIP_CIDR, SECOND_VIP))
     vr = status_of(lab, "r1")
-    fixed = {"name": "eth0/51", "interface": "eth0", "vrid": 51, "version": 3, "state": "Active", "why": "no advert", "priority": 200,
-             "preempt": True, "advert_int_ms": ADVERT_MS, "source": "10.77.0.11", "xdp_mode": "native", "xdp_mode_why": "asked for",
+    fixed = {"name": "eth0/51", "interface": "eth0", "vrid": 51, "version": 3, "state": "Active", "why": "no advert",
+             "priority": 200, "preempt": True, "advert_int_ms": ADVERT_MS, "source": "10.77.0.11", "xdp_mode": "native",
+             "xdp_mode_why": "asked for",
              "active_router": {"address": "10.77.0.11", "priority": 200, "advert_int_ms": ADVERT_MS, "self": True},
              "active_down_in_ms": None,
              "vips": [{"address": lab.VIP_CIDR, "installed": True}, {"address": SECOND_VIP, "installed": True}]}
@@ -54,8 +59,8 @@ def test_status_of_a_backup_router(lab):
     """As above, with the Active router as it was last heard and the time that is left."""
     attach_pair(lab, "--no-preempt", mode="skb")
     vr = status_of(lab, "r2")
-    fixed = {"state": "Backup", "why": "startup", "priority": 100, "preempt": False, "source": "10.77.0.12", "xdp_mode": "generic",
-             "xdp_mode_why": "asked for", "next_advert_in_ms": None, "lease_ms": None,
+    fixed = {"state": "Backup", "why": "startup", "priority": 100, "preempt": False, "source": "10.77.0.12",
+             "xdp_mode": "generic", "xdp_mode_why": "asked for", "next_advert_in_ms": None, "lease_ms": None,
              "vips": [{"address": lab.VIP_CIDR, "installed": False}]}
     assert {key: vr[key] for key in fixed} == fixed
     active = vr["active_router"]
@@ -122,10 +127,7 @@ def test_stats_name_every_counter_in_text_and_json(lab):
     assert [(vr["name"], vr["interface"], vr["vrid"]) for vr in stats["virtual_routers"]] == [("eth0/51", "eth0", 51)]
     assert [interface["name"] for interface in stats["interfaces"]] == ["eth0"]
     mine = stats["virtual_routers"][0]["counters"]
-    for name in ("rx_ok rx_prio0 rx_absorbed rx_csum_rfc9568 rx_csum_rfc5798 adv_int_mismatch addr_list rx_mac_odd owner_conflict "
-                 "rx_vlan_other rx_vrid rx_ip_hdr rx_frag rx_ip_csum rx_len rx_ttl rx_src rx_own rx_version rx_type rx_count rx_csum "
-                 "rx_auth_type rx_auth_mismatch rx_auth_fail rx_adv_int rx_cast rx_peer rx_state arp_reply arp_drop arp_lapsed "
-                 "arp_odd vip_conflict guard_lapsed ev_sent ev_limited ev_lost tx_adverts tx_prio0 tx_errors became_active").split():
+    for name in COUNTERS.split():
         assert isinstance(mine[name], int), name
     assert mine["rx_ok"] >= 3 and mine["arp_drop"] == 1 and mine["tx_adverts"] == mine["became_active"] == 0
     text = text_of(lab, "r2", "stats")
@@ -147,8 +149,8 @@ def test_stats_count_what_an_active_router_sends(lab):
 
 def test_status_joins_the_controllers_of_one_namespace(lab):
     """Two controllers, each with an interface: one answer, and the end of one leaves the other's program and pins in place."""
-    lab.run("r1", ["sh", "-c", "ip link add d0 type veth peer name d1 && ip addr add 192.0.2.1/24 dev d0 && ip link set d0 up && "
-                               "ip link set d1 up"])
+    lab.run("r1", ["sh", "-c", "ip link add d0 type veth peer name d1 && ip addr add 192.0.2.1/24 dev d0 && "
+                               "ip link set d0 up && ip link set d1 up"])
     first = attach(lab, "r1")
     first.wait_log("-> Active")
     second = lab.start_vrrp_xdp("r1", ["attach", "d0", "--vrid", 52, "--vip", "192.0.2.100/24", "--advert-int", 0.1])

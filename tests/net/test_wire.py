@@ -40,8 +40,8 @@ def play(form):
         return {
             "complaints": tshark_check(pcap, checksum, OURS),
             "complaints about the other form": tshark_check(pcap, OTHER_FORM[checksum], OURS),
-            "adverts": tshark_fields(pcap, ["eth.src", "vrrp.prio", "vrrp.addr_count", "vrrp.ip_addr", "ip.ttl", "eth.dst"],
-                                     f"({OURS}) and vrrp"),
+            "adverts": tshark_fields(
+                pcap, ["eth.src", "vrrp.prio", "vrrp.addr_count", "vrrp.ip_addr", "ip.ttl", "eth.dst"], f"({OURS}) and vrrp"),
             "arp": tshark_fields(pcap, ["eth.src", "arp.opcode", "arp.isgratuitous"], f"({OURS}) and arp"),
         }
 
