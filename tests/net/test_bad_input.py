@@ -130,7 +130,7 @@ GOOD = {"interface": "eth0", "vrid": 51, "vip": "10.77.0.100"}
 FILES = {  # text, line, what is named, what is said
     "VRID 300": (INSTANCE.format(**{**GOOD, "vrid": 300}), 3, "300", "1-255"),
     "VRID without value": (INSTANCE.format(**{**GOOD, "vrid": ""}), 3, "virtual_router_id", "1-255|value"),
-    "VRID missing": (INSTANCE.format(**GOOD).replace("virtual_router_id 51", ""), 1, "virtual_router_id", "1-255"),
+    "VRID missing": (INSTANCE.format(**GOOD).replace("virtual_router_id 51", ""), 1, "virtual_router_id", "1 to 255"),
     "interface unknown": (INSTANCE.format(**{**GOOD, "interface": "nope0"}), None, "nope0", "ip link"),
     "VIP malformed": (INSTANCE.format(**{**GOOD, "vip": "10.77.0.400"}), 5, "10.77.0.400", "address"),
     "brace missing": (INSTANCE.format(**GOOD)[:-2], 1, "vrrp_instance", "}"),
