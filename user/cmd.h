@@ -32,5 +32,7 @@ int run_bad_flag(const char *cmd, const char *word, int kind);
 /* Values of flags: a whole number from @min to @max, and an XDP mode. */
 int run_number(const char *flag, const char *word, int min, int max, int *out);
 int run_mode(const char *word, enum conf_mode *out);
+/* Which of three words it is; -1 (said): none of them. */
+int run_choice(const char *flag, const char *word, const char *const names[3]);
 
 #endif

@@ -241,6 +241,17 @@ out:
 	return rc;
 }
 
+int run_choice(const char *flag, const char *word, const char *const names[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (!strcmp(word, names[i]))
+			return i;
+	log_err("%s \"%s\" is not known; use %s, %s or %s", flag, word, names[0], names[1], names[2]);
+	return -1;
+}
+
 int run_mode(const char *word, enum conf_mode *out)
 {
 	static const char *const names[] = {
@@ -248,16 +259,11 @@ int run_mode(const char *word, enum conf_mode *out)
 		[CONF_MODE_NATIVE] = "native",
 		[CONF_MODE_SKB] = "skb",
 	};
-	size_t i;
+	int i = run_choice("--mode", word, names);
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(word, names[i])) {
-			*out = i;
-			return 0;
-		}
-	}
-	log_err("--mode \"%s\" is not known; use auto, native or skb", word);
-	return EXIT_USAGE;
+	if (i >= 0)
+		*out = i;
+	return i >= 0 ? 0 : EXIT_USAGE;
 }
 
 int run_number(const char *flag, const char *word, int min, int max, int *out)

@@ -90,16 +90,11 @@ static int set_checksum(struct conf_vr *vr, const char *word)
 		[CONF_CSUM_RFC9568] = "rfc9568",
 		[CONF_CSUM_RFC5798] = "rfc5798",
 	};
-	size_t i;
+	int i = run_choice("--checksum", word, names);
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(word, names[i])) {
-			vr->csum = i;
-			return 0;
-		}
-	}
-	log_err("--checksum \"%s\" is not known; use auto, rfc9568 or rfc5798", word);
-	return EXIT_USAGE;
+	if (i >= 0)
+		vr->csum = i;
+	return i >= 0 ? 0 : EXIT_USAGE;
 }
 
 static int set_auth(struct conf_vr *vr, const char *word)

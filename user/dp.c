@@ -530,11 +530,6 @@ void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
 	__atomic_store_n(&dp->role[slot], role, __ATOMIC_RELEASE);
 }
 
-uint64_t dp_role(const struct dp *dp, uint32_t slot)
-{
-	return dp->role[slot];
-}
-
 static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)
 {
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = cmd, .ctx_size_in = sizeof(*cmd));

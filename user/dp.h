@@ -70,7 +70,6 @@ int dp_peer_add(struct dp *dp, uint32_t slot, __be32 addr);
 
 /* One atomic store, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). */
 void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
-uint64_t dp_role(const struct dp *dp, uint32_t slot);
 
 /* Makes the timer of a slot, before any is armed: hundreds at once exhaust the kernel's non-waiting allocator for a moment, so this
  * waits and tries again. Arming allocates nothing afterwards. */

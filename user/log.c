@@ -2,6 +2,8 @@
 #include "log.h"
 
 #include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,16 +20,19 @@ bool log_enabled(enum log_level level)
 	return level <= log_level;
 }
 
-void log_vmsg(enum log_level level, const char *fmt, va_list ap)
+void log_msg(enum log_level level, const char *fmt, ...)
 {
 	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char line[1024];
+	va_list ap;
 	size_t len;
 	int n;
 
 	if (!log_enabled(level))
 		return;
+	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
 	if (n < 0)
 		return;
 	len = (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
@@ -40,13 +45,4 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 	/* One write per line, so that lines of two processes do not mix. */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
-}
-
-void log_msg(enum log_level level, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_vmsg(level, fmt, ap);
-	va_end(ap);
 }

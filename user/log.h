@@ -3,7 +3,6 @@
 #ifndef VX_LOG_H
 #define VX_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
@@ -12,7 +11,6 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void log_vmsg(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
 #define log_err(...)   log_msg(LOG_ERROR, __VA_ARGS__)   /* the operation at hand failed */
 #define log_warn(...)  log_msg(LOG_WARNING, __VA_ARGS__) /* unexpected, survived */

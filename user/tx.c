@@ -27,11 +27,16 @@ struct tx {
 	int err; /* of a flush that a full queue forced */
 };
 
-static int set_priority(int fd)
+/* The rest of opening a socket, if all went well so far: adverts leave before data where a queueing discipline looks. */
+static int finish(int fd, int err)
 {
-	int prio = PRIO_CONTROL; /* adverts leave before data where a queueing discipline looks */
+	int prio = PRIO_CONTROL;
 
-	return setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &prio, sizeof(prio)) ? -errno : 0;
+	if (!err && setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &prio, sizeof(prio)))
+		err = -errno;
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
 }
 
 static int open_frames(int ifindex)
@@ -51,11 +56,7 @@ static int open_frames(int ifindex)
 		err = -errno;
 	if (!err && setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mr, sizeof(mr)))
 		err = -errno;
-	if (!err)
-		err = set_priority(fd);
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
+	return finish(fd, err);
 }
 
 static int open_packets(const char *ifname)
@@ -65,11 +66,7 @@ static int open_packets(const char *ifname)
 
 	if (!err && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, strlen(ifname) + 1))
 		err = -errno;
-	if (!err)
-		err = set_priority(fd);
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
+	return finish(fd, err);
 }
 
 static void queue_init(struct queue *q)
