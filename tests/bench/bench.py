@@ -30,6 +30,7 @@ ADVERT_S = 0.01
 PRIORITY = {"r1": 200, "r2": 100}
 PROGRAMS = ("vrrp-xdp", "keepalived")
 HOGS = 4
+CLIENT_PRIORITY = 10  # below the routers' 50
 COUNT_S = 10
 
 Row = namedtuple("Row", "figure unit target values")  # values: {program: [samples]}
@@ -119,13 +120,14 @@ def reaction(program, runs, rt=False):
     return samples
 
 
-def first_reply(program, runs):
-    """ActiveDown due -> first ICMP echo reply from the new Active; the client asks every 0.1 ms."""
+def first_reply(program, runs, rt=False):
+    """ActiveDown due -> first ICMP echo reply from the new Active; the client asks every 0.1 ms, on time also under load."""
     samples = []
     with Lab(routers=2) as lab:
-        pair = Pair(lab, program)
+        pair = Pair(lab, program, rt)
         for _ in range(runs):
             ping = lab.probe(echo_us=100)
+            os.sched_setscheduler(ping.pid, os.SCHED_FIFO, os.sched_param(CLIENT_PRIORITY))
             ping.wait_answer(lab.mac("r1"), count=50)
             due, _ = pair.takeover()
             reply = ping.wait_answer(lab.mac("r2"), since=due)
@@ -135,9 +137,12 @@ def first_reply(program, runs):
     return samples
 
 
-def loaded(program, runs):
-    with hogs(HOGS):
-        return reaction(program, runs, rt=program == "vrrp-xdp")
+def loaded(measured):
+    """The same figure with both CPUs taken; vrrp-xdp with --rt-priority, keepalived as it comes."""
+    def run(program, runs):
+        with hogs(HOGS):
+            return measured(program, runs, rt=program == "vrrp-xdp")
+    return run
 
 
 def goodbye(program, runs):
@@ -203,7 +208,8 @@ def measure(runs, say):
     plan = [
         ("cable cut: ActiveDown due -> first gratuitous ARP", "ms", 0.15, reaction),
         ("cable cut: ActiveDown due -> first echo reply", "ms", 0.5, first_reply),
-        (f"the same to gratuitous ARP, {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded),
+        (f"... to gratuitous ARP with {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded(reaction)),
+        (f"... to echo reply with {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded(first_reply)),
         ("SIGTERM -> priority 0 on the wire", "ms", 0.3, goodbye),
         ("Active frozen: ARP requests it answers after the takeover", "%", 0, frozen),
         (f"Backup's controller: voluntary context switches in {COUNT_S} s", "", 5, sleep_of_backup),

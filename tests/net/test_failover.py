@@ -166,3 +166,24 @@ def test_a_goodbye_is_the_reason_also_where_it_is_the_first_that_was_heard(lab):
     r2.wait_log("Initialize -> Backup")
     client.send(frames.advert(eth_src=FAKE_MAC, src=FAKE_IP, priority=0, interval=100))
     r2.wait_log(r"Backup -> Active: the Active Router left \(priority 0\)", 3)
+
+
+@pytest.mark.parametrize("priority", [0, 50])
+def test_an_active_router_answers_a_goodbye_and_a_lower_advert_at_once(lab, priority):
+    """FSM-A3, FSM-A5: its own next advert would be 40 s away."""
+    client, r1 = Client(lab), attach(lab, "r1", 255, "--checksum", "rfc5798", advert_ms=40000)
+    client.wait_advert("r1")
+    r1.wait_log("-> Active")
+    client.send(frames.advert(eth_src=FAKE_MAC, src=FAKE_IP, priority=priority, interval=4000))
+    client.wait_advert("r1", priority=255)
+    assert transitions(r1) == ["Initialize -> Active"]
+
+
+def test_a_forged_goodbye_does_not_move_the_address_for_good(lab):
+    """SEC-5, FSM-A3: the Active router, hearing it too, speaks at once."""
+    pair = attach_pair(lab)
+    for _ in range(5):
+        pair.client.send(frames.advert(eth_src=FAKE_MAC, src=FAKE_IP, priority=0))
+        pair.client.wait_advert("r1")
+    assert transitions(pair.r1) == ["Initialize -> Backup", "Backup -> Active"]
+    assert_settled(lab, pair.client, "r1", ["r2"])

@@ -14,9 +14,10 @@ def alter(lab, host, *words):
 
 
 def assert_one_active_that_is_reached(lab, client, active, backup):
-    """As assert_settled(), but a client's kernel may first have to forget the other router's MAC."""
+    """As assert_settled(), but the switch may first have to forward again, and a client's kernel to forget a MAC."""
     lab.wait_until(lambda: active_routers(lab) == [active] and lab.state(backup) == "Backup", 15, "one Active")
-    lab.wait_until(lambda: lab.run("client", f"ping -c 1 -W 1 {lab.VIP}", check=False).returncode == 0, 15, "a ping")
+    for addr in (lab.ip(active), lab.ip(backup), lab.VIP):
+        lab.wait_until(lambda a=addr: lab.run("client", f"ping -c 1 -W 1 {a}", check=False).returncode == 0, 15, "a ping")
     assert_settled(lab, client, active, [backup])
 
 

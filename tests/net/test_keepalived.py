@@ -40,7 +40,7 @@ class Play:
         flags, version, interval, extra = FORMS[self.case.form]
         unicast = self.case.cast == "unicast"
         if self.runs[router] == "vrrp-xdp":
-            flags = [*flags, *(["--unicast-peer", other] if unicast else [])]
+            flags = [*flags, *(["--unicast-peer", other, "--src", self.lab.ip(router)] if unicast else [])]
             self.procs[router] = self.lab.start_vrrp_xdp(router, [
                 "attach", "eth0", "--vrid", 51, "--vip", self.lab.VIP_CIDR, "--priority", PRIORITY[router], "--mode", "native",
                 *flags])
