@@ -96,6 +96,17 @@ def test_a_start_over_the_leftovers_of_a_killed_controller_works(lab, mode):
     assert machine(lab, "r1") == before
 
 
+def test_a_killed_router_that_comes_back_as_backup_gives_up_the_address(lab):
+    """KA-16: what its dead controller had put on the interface is not its any more."""
+    pair = attach_pair(lab)
+    since = pair.r2.mark()
+    pair.r1.kill()
+    pair.r2.wait_log("-> Active", since=since)
+    again = attach(lab, "r1", None, "--no-preempt")
+    again.wait_log("the Active Router is 10.77.0.12")
+    assert_settled(lab, pair.client, "r2", ["r1"])
+
+
 def test_a_start_over_leftovers_of_the_other_mode_works(lab):
     """A native program left behind must not stay beside the generic one of the next start."""
     before = machine(lab, "r1")

@@ -13,8 +13,8 @@ NUMBER = r"-?[0-9.]+"
 SECOND_VIP = "10.77.0.101/32"
 COUNTERS = """rx_ok rx_prio0 rx_absorbed rx_csum_rfc9568 rx_csum_rfc5798 adv_int_mismatch addr_list rx_mac_odd owner_conflict
     rx_vlan_other rx_vrid rx_ip_hdr rx_frag rx_ip_csum rx_len rx_ttl rx_src rx_own rx_version rx_type rx_count rx_csum
-    rx_auth_type rx_auth_mismatch rx_auth_fail rx_adv_int rx_cast rx_peer rx_state arp_reply arp_drop arp_lapsed arp_odd vip_conflict
-    guard_lapsed ev_sent ev_limited ev_lost tx_adverts tx_prio0 tx_errors became_active"""
+    rx_auth_type rx_auth_mismatch rx_auth_fail rx_adv_int rx_cast rx_peer rx_state arp_reply arp_drop arp_lapsed arp_odd
+    vip_conflict guard_lapsed ev_sent ev_limited ev_lost tx_adverts tx_prio0 tx_errors became_active"""
 
 
 def status_of(lab, router):
