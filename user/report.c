@@ -110,8 +110,9 @@ static json_t *status(const struct vrs *v)
 		json_array_append_new(vrs, vr_status(&v->vr[i], now_ns));
 	for (i = 0; i < v->nifs; i++)
 		json_array_append_new(ifs, if_status(&v->ifs[i]));
-	return json_pack("{s:i, s:f, s:o, s:o}", "pid", (int)getpid(), "up_s", (now_ns - v->start_ns) / 1e9,
-			 "virtual_routers", vrs, "interfaces", ifs);
+	/* arrays only: cmd_ctl.c joins the answers of several controllers */
+	return json_pack("{s:[{s:i, s:f}], s:o, s:o}", "controllers", "pid", (int)getpid(), "up_s",
+			 (now_ns - v->start_ns) / 1e9, "virtual_routers", vrs, "interfaces", ifs);
 }
 
 static json_t *counters_json(const struct vrs *v, uint32_t row)
@@ -149,7 +150,7 @@ static json_t *stats(const struct vrs *v)
 	for (i = 0; i < v->nifs; i++)
 		json_array_append_new(ifs, json_pack("{s:s, s:o}", "name", v->ifs[i].name, "counters",
 						     counters_json(v, dp_if_row(v->dp, v->ifs[i].number))));
-	return json_pack("{s:i, s:o, s:o}", "pid", (int)getpid(), "virtual_routers", vrs, "interfaces", ifs);
+	return json_pack("{s:o, s:o}", "virtual_routers", vrs, "interfaces", ifs);
 }
 
 json_t *report_answer(void *arg, const char *request)
