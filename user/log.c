@@ -9,10 +9,18 @@
 #include <unistd.h>
 
 static enum log_level log_level = LOG_INFO;
+static void (*log_tap)(void *arg, enum log_level level, const char *text);
+static void *log_tap_arg;
 
 void log_set_level(enum log_level level)
 {
 	log_level = level;
+}
+
+void log_set_tap(void (*fn)(void *arg, enum log_level level, const char *text), void *arg)
+{
+	log_tap = fn;
+	log_tap_arg = arg;
 }
 
 bool log_enabled(enum log_level level)
@@ -38,6 +46,9 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	len = (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
 	while (len && line[len - 1] == '\n')
 		len--;
+	line[len] = '\0';
+	if (log_tap)
+		log_tap(log_tap_arg, level, line);
 	line[len++] = '\n';
 	/* A reader that has stopped reading must not hold up an advert: what cannot be written now is dropped. */
 	if (poll(&out, 1, 0) <= 0 || !(out.revents & POLLOUT))

@@ -10,6 +10,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* Messages above @level are not written; the default is LOG_INFO. */
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
+/* Every line that is written is also given to @fn, without its end; NULL: to nobody. */
+void log_set_tap(void (*fn)(void *arg, enum log_level level, const char *text), void *arg);
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_err(...)   log_msg(LOG_ERROR, __VA_ARGS__)   /* the operation at hand failed */

@@ -41,8 +41,12 @@ static void on_signal(void *arg, uint32_t events, uint64_t now_ns)
 
 	(void)events;
 	(void)now_ns;
-	if (read(l->sigfd, &si, sizeof(si)) == sizeof(si))
+	if (read(l->sigfd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT || !l->signal)
 		l->stop_signal = si.ssi_signo;
+	else
+		l->signal(l->signal_arg, si.ssi_signo);
 }
 
 int loop_init(struct loop *l)
@@ -56,7 +60,9 @@ int loop_init(struct loop *l)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);  /* the terminal was closed */
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	signal(SIGPIPE, SIG_IGN); /* whoever read our log has gone */
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
@@ -102,7 +108,12 @@ int loop_mod(struct loop *l, struct loop_io *io, uint32_t events)
 
 void loop_del(struct loop *l, struct loop_io *io)
 {
+	int i;
+
 	control(l, EPOLL_CTL_DEL, io, 0);
+	for (i = 0; i < l->nready; i++) /* it may be freed now */
+		if (l->ready[i].data.ptr == io)
+			l->ready[i].data.ptr = NULL;
 }
 
 /* Sets the descriptor to the earliest deadline; no system call when it is there already. */
@@ -123,16 +134,15 @@ static void set_timerfd(struct loop *l)
 	timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
-/*
- * One thing at a time may remove another's descriptor: only callbacks of sockets that clients of the control socket own do, and
- * those remove none but their own.
- */
-static void dispatch(struct epoll_event *ready, int n)
+/* A callback may remove any descriptor, see loop_del(). */
+static void dispatch(struct loop *l, struct epoll_event *ready, int n)
 {
 	enum loop_prio p;
 	struct loop_io *io;
 	int i;
 
+	l->ready = ready;
+	l->nready = n;
 	for (p = LOOP_EVENTS; p <= LOOP_OTHER; p++) {
 		for (i = 0; i < n; i++) {
 			io = ready[i].data.ptr;
@@ -142,6 +152,12 @@ static void dispatch(struct epoll_event *ready, int n)
 			}
 		}
 	}
+	l->nready = 0;
+}
+
+void loop_stop(struct loop *l, int signo)
+{
+	l->stop_signal = signo;
 }
 
 void loop_stay_awake(struct loop *l, uint64_t at_ns)
@@ -168,7 +184,7 @@ int loop_run(struct loop *l)
 		if (n < 0)
 			return -errno;
 		if (n > 0)
-			dispatch(ready, n);
+			dispatch(l, ready, n);
 		now = loop_now_ns();
 		while ((t = timer_expire(&l->timers, now)))
 			t->fn(t->arg, now);

@@ -8,6 +8,8 @@
 
 #include "timer.h"
 
+struct epoll_event;
+
 /* Adverts are looked at before timers and everything else: a router that was stalled must hear before it speaks (SEC-29). */
 enum loop_prio { LOOP_EVENTS, LOOP_NETLINK, LOOP_OTHER };
 
@@ -21,19 +23,23 @@ struct loop_io {
 struct loop {
 	struct timer_queue timers;
 	void (*turn_end)(void *arg, uint64_t now_ns);
-	void *arg; /* borrowed, of turn_end */
+	void *arg;                            /* borrowed, of turn_end */
+	void (*signal)(void *arg, int signo); /* SIGHUP, SIGUSR1, SIGUSR2; NULL: SIGHUP stops */
+	void *signal_arg;                     /* borrowed */
 	/* private */
 	int epfd, timerfd, sigfd;
 	uint64_t timer_set_ns;
 	uint64_t busy_until_ns;
 	int stop_signal;
+	struct epoll_event *ready; /* what this turn still has to look at */
+	int nready;
 	struct loop_io timer_io, sig_io;
 };
 
 /* CLOCK_BOOTTIME, the clock of the lease and of every deadline. */
 uint64_t loop_now_ns(void);
 
-/* Blocks SIGTERM, SIGINT and SIGHUP, which end loop_run(), and ignores SIGPIPE. Returns 0 or -errno; loop_fini() is legal after either. */
+/* Blocks the signals: SIGTERM and SIGINT end loop_run(), the others go to @signal. Ignores SIGPIPE. Returns 0 or -errno; loop_fini() is legal after either. */
 int loop_init(struct loop *l);
 void loop_fini(struct loop *l);
 /* @io is borrowed until loop_del(). Return 0 or -errno. */
@@ -42,6 +48,8 @@ int loop_mod(struct loop *l, struct loop_io *io, uint32_t epoll_events);
 void loop_del(struct loop *l, struct loop_io *io);
 /* Until @at_ns the loop polls instead of sleeping: something is due then that cannot wait for a wake-up. */
 void loop_stay_awake(struct loop *l, uint64_t at_ns);
+/* Ends loop_run() after this turn, which then returns @signo. */
+void loop_stop(struct loop *l, int signo);
 /* Runs until a signal asks to stop; returns its number, or -errno. */
 int loop_run(struct loop *l);
 
