@@ -16,11 +16,12 @@ debian_packages()
 {
 	case $1 in
 	build) echo make gcc libc6-dev linux-libc-dev clang llvm "$(debian_bpftool)" pkg-config libbpf-dev libxdp-dev \
-		libelf-dev zlib1g-dev libmnl-dev libjansson-dev ;;
+		libelf-dev zlib1g-dev libmnl-dev libjansson-dev libcurl4-gnutls-dev scdoc ;;
 	demo) echo "$(debian_packages build)" python3 iproute2 ;;
 	keepalived) echo keepalived ;;
 	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-scapy \
-		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" ;;
+		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" \
+		systemd groff-base strace curl openssl ;;
 	esac
 }
 
@@ -48,11 +49,12 @@ fedora_packages()
 {
 	case $1 in
 	build) echo make gcc glibc-devel kernel-headers clang llvm bpftool pkgconf-pkg-config libbpf-devel libxdp-devel \
-		elfutils-libelf-devel zlib-devel libmnl-devel jansson-devel ;;
+		elfutils-libelf-devel zlib-devel libmnl-devel jansson-devel libcurl-devel scdoc ;;
 	demo) echo "$(fedora_packages build)" python3 iproute util-linux ;;
 	keepalived) echo keepalived ;;
 	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-scapy \
-		wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan ;;
+		wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan \
+		systemd groff-base strace curl openssl ;;
 	esac
 }
 
