@@ -105,8 +105,6 @@ struct {
 	__type(value, struct vx_counters);
 } counters SEC(".maps");
 
-enum { NO_SLOT = 0xffffffff };
-
 vx_inline void count(__u32 row, enum vx_ctr ctr)
 {
 	struct vx_counters *n = bpf_map_lookup_elem(&counters, &row);
@@ -131,12 +129,12 @@ vx_inline struct vx_addr4_val *addr4_find(const struct xdp_md *ctx, __u32 vlan, 
 	return filter_has(addr) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
 }
 
-/* The virtual router that holds @addr as a VIP here, or NO_SLOT. */
-vx_inline __u32 vip_slot(const struct xdp_md *ctx, __u32 vlan, __be32 addr)
+/* The entry of @addr if it is a VIP here, or NULL. */
+vx_inline const struct vx_addr4_val *vip_find(const struct xdp_md *ctx, __u32 vlan, __be32 addr)
 {
 	const struct vx_addr4_val *v = addr4_find(ctx, vlan, addr);
 
-	return v && v->flags & VX_ADDR_VIP ? v->slot : NO_SLOT;
+	return v && v->flags & VX_ADDR_VIP ? v : NULL;
 }
 
 vx_inline struct vx_vr_ref *vr_find(const struct xdp_md *ctx, __u32 vlan, __u8 vrid)
@@ -213,14 +211,19 @@ vx_inline __u64 fire_for(__u64 deadline_ns, __u64 now_ns)
  * read of fire_ns have a full barrier between them here, as the reverse pair has in on_timer(): when both run at once, one
  * of them sees the other, so the timer cannot be lost.
  */
-vx_inline void watch_arm(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
+vx_inline void watch_start(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
 {
 	__u64 at_ns = fire_for(deadline_ns, now_ns), fire_ns;
 
-	*(volatile __u64 *)&w->deadline_ns = deadline_ns;
 	fire_ns = __sync_fetch_and_add(&w->fire_ns, 0);
 	if (!fire_ns || fire_ns > at_ns)
 		timer_set(w, at_ns, now_ns);
+}
+
+vx_inline void watch_arm(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
+{
+	*(volatile __u64 *)&w->deadline_ns = deadline_ns;
+	watch_start(w, deadline_ns, now_ns);
 }
 
 /*
@@ -273,7 +276,10 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 	__u64 adver_ns = cfg->version == 3 ? a->adver_ns : cfg->adver_ns, now_ns = ev->at_ns;
 	bool changed;
 
-	switch (decide_backup(cfg->priority, cfg->flags & VX_CFG_PREEMPT, a->priority)) {
+	bool preempt = decide_preempts(cfg->flags & VX_CFG_PREEMPT, cfg->preempt_delay_ns, &w->lower_ns, cfg->priority,
+				       a->priority, now_ns);
+
+	switch (decide_backup(cfg->priority, preempt, a->priority)) {
 	case DECIDE_DISCARD:
 		return false;
 	case DECIDE_HANDOVER:
@@ -296,7 +302,7 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		w->priority = a->priority;
 		w->adver_ns = adver_ns;
 	}
-	watch_arm(w, now_ns + decide_down_ns(cfg->version, cfg->priority, adver_ns), now_ns);
+	watch_arm(w, now_ns + decide_down_ns(cfg->version, cfg->priority, cfg->down_adverts, adver_ns), now_ns);
 	ev->type = VX_EV_CHANGE;
 	return changed;
 }
@@ -477,8 +483,10 @@ vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 
 	if ((const __u8 *)(ip + 1) > c->end)
 		return XDP_PASS;
-	group = ip->dst == ADVERT_GROUP4 && (ip->proto == VX_IPPROTO_VRRP || ip->proto == VX_IPPROTO_AH);
+	group = ip->dst == ADVERT_GROUP4;
 	to = group ? NULL : addr4_find(ctx, vlan, ip->dst);
+	group = (group || (to && to->flags & VX_ADDR_GROUP)) &&
+		(ip->proto == VX_IPPROTO_VRRP || ip->proto == VX_IPPROTO_AH);
 	if (!group && !to)
 		return XDP_PASS;
 	if (group || (ip->proto == VX_IPPROTO_VRRP && to->flags & VX_ADDR_OWN)) { /* RX-4 */
@@ -521,8 +529,7 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct cur c = cur_at(ctx, off);
-	__u32 slot, sender, target;
-	struct vx_vr_config *cfg;
+	const struct vx_addr4_val *sender, *target, *vip;
 	enum arp_about about;
 	struct arp_ip4 *arp;
 	bool lease, own_mac;
@@ -534,30 +541,24 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	arp = arp_parse(&c, eth, &v);
 	if (!arp)
 		return XDP_PASS;
-	sender = vip_slot(ctx, vlan, v.spa);
-	target = vip_slot(ctx, vlan, v.tpa);
-	slot = sender != NO_SLOT ? sender : target;
-	if (slot == NO_SLOT)
+	sender = vip_find(ctx, vlan, v.spa);
+	target = vip_find(ctx, vlan, v.tpa);
+	vip = sender ? sender : target;
+	if (!vip)
 		return XDP_PASS;
-	cfg = bpf_map_lookup_elem(&vr_config, &slot);
-	if (!cfg)
-		return XDP_PASS;
-	role = role_of(slot);
+	role = role_of(vip->slot);
 	/* A peer that is Active for the one may ask for the other: its VIP as sender claims nothing from us. */
-	if (slot == sender && role < VX_ROLE_ACTIVE_MIN && v.spa != v.tpa && target != NO_SLOT) {
-		sender = NO_SLOT;
-		slot = target;
-		cfg = bpf_map_lookup_elem(&vr_config, &slot);
-		if (!cfg)
-			return XDP_PASS;
-		role = role_of(slot);
+	if (sender && role < VX_ROLE_ACTIVE_MIN && v.spa != v.tpa && target) {
+		sender = NULL;
+		vip = target;
+		role = role_of(vip->slot);
 	}
 	/* Frames for another station's MAC are not ours to answer or to drop: we see them in promiscuous mode only. */
-	if (!v.broadcast && !vx_mac_eq(eth->dst, cfg->mac))
+	if (!v.broadcast && !vx_mac_eq(eth->dst, vip->mac))
 		return XDP_PASS;
 	/* Our own frame come back; a Backup shares the virtual MAC with the Active Router, so there it is the Active's. */
-	own_mac = role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, cfg->mac);
-	about = arp_classify(&v, target != NO_SLOT, sender != NO_SLOT, own_mac);
+	own_mac = role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, vip->mac);
+	about = arp_classify(&v, target, sender, own_mac);
 	if (about == ARP_NOTHING)
 		return XDP_PASS;
 	lease = in_lease(role);
@@ -568,18 +569,18 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		 */
 		if (v.spa == v.tpa && v.op == VX_BE16(ARP_OP_REQUEST))
 			arp->op = VX_BE16(ARP_OP_REPLY);
-		return role >= VX_ROLE_ACTIVE_MIN ? arp_conflict(eth, &v, slot) : XDP_PASS;
+		return role >= VX_ROLE_ACTIVE_MIN ? arp_conflict(eth, &v, vip->slot) : XDP_PASS;
 	}
 	if (lease && v.odd) { /* ARP-5 */
-		count(slot, VX_CTR_ARP_ODD);
+		count(vip->slot, VX_CTR_ARP_ODD);
 		return XDP_PASS;
 	}
 	if (lease) {
-		count(slot, VX_CTR_ARP_REPLY);
-		arp_reply_in_place(eth, arp, cfg->mac);
+		count(vip->slot, VX_CTR_ARP_REPLY);
+		arp_reply_in_place(eth, arp, vip->mac);
 		return XDP_TX;
 	}
-	count(slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ARP_LAPSED : VX_CTR_ARP_DROP);
+	count(vip->slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ARP_LAPSED : VX_CTR_ARP_DROP);
 	return XDP_DROP;
 }
 
@@ -618,6 +619,14 @@ int vx_timer(struct vx_timer_cmd *cmd)
 
 	if (!w)
 		return -ENOENT;
+	if (cmd->op == VX_TIMER_SHIFT) {
+		__u64 old_ns = *(volatile __u64 *)&w->deadline_ns, at_ns = old_ns + cmd->deadline_ns;
+
+		/* An advert that comes in between counts from the new priority already: leave what it has set. */
+		if (old_ns && __sync_val_compare_and_swap(&w->deadline_ns, old_ns, at_ns) == old_ns)
+			watch_start(w, at_ns, bpf_ktime_get_boot_ns());
+		return 0;
+	}
 	if (cmd->op == VX_TIMER_CANCEL) {
 		*(volatile __u64 *)&w->deadline_ns = 0;
 		bpf_timer_cancel(&w->timer);
@@ -633,6 +642,7 @@ int vx_timer(struct vx_timer_cmd *cmd)
 	w->adver_ns = cmd->adver_ns;
 	w->src = cmd->src;
 	w->priority = cmd->priority;
+	w->lower_ns = 0;
 	w->said = 0;
 	w->fire_ns = 0;
 	watch_arm(w, cmd->deadline_ns, bpf_ktime_get_boot_ns());

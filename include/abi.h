@@ -21,7 +21,7 @@
 
 #include "base.h"
 
-#define VX_ABI_VERSION 1
+#define VX_ABI_VERSION 2
 
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
@@ -49,11 +49,13 @@ struct vx_addr4_key {
 	__be32 addr;
 };
 
-enum { VX_ADDR_VIP = 1, VX_ADDR_OWN = 2 };
+enum { VX_ADDR_VIP = 1, VX_ADDR_OWN = 2, VX_ADDR_GROUP = 4 /* a multicast group that adverts go to, not 224.0.0.18 */ };
 
 struct vx_addr4_val {
 	__u32 slot;  /* of the virtual router that holds it, where VX_ADDR_VIP is set */
 	__u32 flags; /* VX_ADDR_* */
+	__u8 mac[6]; /* what ARP for a VIP is answered with: of the interface that has it */
+	__u8 zero[2];
 };
 
 struct vx_peer_key {
@@ -77,19 +79,22 @@ enum {
 struct vx_vr_config {
 	__u32 ifindex;
 	__u32 vlan;
-	__be32 src; /* our primary address: Sme of FSM-A4 */
+	__be32 src;   /* our primary address: Sme of FSM-A4 */
+	__be32 group; /* where multicast adverts go (WF-12) */
 	__u32 flags;
-	__u64 adver_ns; /* own Advertisement_Interval */
-	__u64 vip_sum;  /* advert_addr_mix() over the VIPs, summed: adverts are compared as sets (WF-3) */
-	__u8 auth[8];   /* v2 type 1 (WF-7) */
-	__u8 mac[6];    /* what ARP is answered with */
+	__u32 zero32;
+	__u64 adver_ns;         /* own Advertisement_Interval */
+	__u64 vip_sum;          /* advert_addr_mix() over the VIPs, summed: adverts are compared as sets (WF-3) */
+	__u64 preempt_delay_ns; /* KA-22; 0: none */
+	__u8 auth[8];           /* v2 type 1 (WF-7) */
 	__u8 vrid;
 	__u8 family;
 	__u8 version;
 	__u8 priority;
 	__u8 auth_type; /* 0 or 1 */
 	__u8 nvips;
-	__u8 zero[4];
+	__u8 down_adverts; /* KA-23: 3 but where configured */
+	__u8 zero;
 };
 
 /*
@@ -139,6 +144,7 @@ struct vx_vr_watch {
 	__u64 fire_ns;     /* when the armed timer fires; 0: not armed */
 	__u64 last_ns;     /* last advert absorbed */
 	__u64 adver_ns;    /* Active_Adver_Interval as learned */
+	__u64 lower_ns;    /* first advert of lower priority since preemption is delayed (KA-22); 0: none */
 	__u64 bucket_ns[VX_EV_LIMITED];
 	__u64 said_ns; /* when `said` was last emptied */
 	__u64 said;    /* bit per enum vx_ctr: VX_EV_BAD sent for it */
@@ -148,12 +154,12 @@ struct vx_vr_watch {
 };
 
 /* Input of the BPF program vx_timer, by which the controller works the timers that userspace cannot reach. */
-enum { VX_TIMER_ARM, VX_TIMER_CANCEL };
+enum { VX_TIMER_ARM, VX_TIMER_CANCEL, VX_TIMER_SHIFT };
 
 struct vx_timer_cmd {
 	__u32 op;
 	__u32 slot;
-	__u64 deadline_ns; /* ARM */
+	__u64 deadline_ns; /* ARM; SHIFT: how much later, two's complement for earlier (FSM-11) */
 	__u64 adver_ns;    /* ARM: Active_Adver_Interval to start from */
 	__be32 src;        /* ARM: the Active Router, 0 when not known */
 	__u32 priority;
@@ -228,11 +234,12 @@ _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_peer_key) == 8, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
-_Static_assert(sizeof(struct vx_vr_config) == 56, "abi: vr_config");
-_Static_assert(offsetof(struct vx_vr_config, mac) == 40, "abi: vr_config.mac");
+_Static_assert(sizeof(struct vx_vr_config) == 64, "abi: vr_config");
+_Static_assert(sizeof(struct vx_addr4_val) == 16, "abi: addr4");
+_Static_assert(offsetof(struct vx_vr_config, vrid) == 56, "abi: vr_config.vrid");
 _Static_assert(sizeof(struct vx_event) == 40, "abi: event");
-_Static_assert(sizeof(struct vx_vr_watch) == 112, "abi: vr_watch");
-_Static_assert(offsetof(struct vx_vr_watch, src) == 104, "abi: vr_watch.src");
+_Static_assert(sizeof(struct vx_vr_watch) == 120, "abi: vr_watch");
+_Static_assert(offsetof(struct vx_vr_watch, src) == 112, "abi: vr_watch.src");
 _Static_assert(sizeof(struct vx_timer_cmd) == 32, "abi: timer command");
 
 #endif

@@ -23,7 +23,13 @@ enum {
 };
 
 #define ADVERT_GROUP4 VX_BE32(0xe0000012U) /* 224.0.0.18 */
-#define ADVERT_CS_NS  (10 * VX_NS_PER_MS)
+
+/* 224.0.0.0/4 */
+vx_inline bool advert_is_group(__be32 addr)
+{
+	return (addr & VX_BE32(0xf0000000U)) == VX_BE32(0xe0000000U);
+}
+#define ADVERT_CS_NS (10 * VX_NS_PER_MS)
 
 struct advert_hdr {
 	__u8 ver_type;
@@ -209,7 +215,7 @@ vx_inline bool advert_walk(struct cur *c, __u32 words, __u32 count, struct adver
 vx_inline enum vx_ctr advert_check_head(const struct advert *a, const struct advert_lookup *lk)
 {
 	const struct vx_vr_config *cfg = lk->cfg;
-	bool strict = cfg ? !(cfg->flags & VX_CFG_UNICAST) : a->dst == ADVERT_GROUP4;
+	bool strict = cfg ? !(cfg->flags & VX_CFG_UNICAST) : advert_is_group(a->dst);
 
 	if (strict && a->ttl != ADVERT_TTL) /* RX-13: RFC 9568 5.1.1.3 */
 		return VX_CTR_RX_TTL;
@@ -283,7 +289,7 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 					const struct advert_sums *s, __u32 *notes)
 {
 	const struct vx_vr_config *cfg = lk->cfg;
-	bool multicast = a->dst == ADVERT_GROUP4, unicast_vr = cfg->flags & VX_CFG_UNICAST;
+	bool multicast = advert_is_group(a->dst), unicast_vr = cfg->flags & VX_CFG_UNICAST;
 	enum vx_ctr bad;
 
 	*notes = 0;
@@ -306,7 +312,7 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 			return VX_CTR_OWNER_CONFLICT;
 		*notes |= ADVERT_NOTE_OWNER;
 	}
-	if (unicast_vr == multicast) /* RX-33 */
+	if (unicast_vr == multicast || (multicast && a->dst != cfg->group)) /* RX-33 */
 		return VX_CTR_RX_CAST;
 	if (unicast_vr) {
 		if (!lk->peer) /* RX-34 */
@@ -322,7 +328,7 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 /* What advert_build() needs; all borrowed for the call. */
 struct advert_params {
 	__be32 src;
-	__be32 dst; /* ADVERT_GROUP4, or the unicast peer */
+	__be32 dst; /* the group, or the unicast peer */
 	const __be32 *vips;
 	const __u8 *auth; /* v2: eight bytes */
 	__u64 adver_ns; /* v2: whole seconds, 1..255 s; v3: 10 ms..40.95 s, rounded down to centiseconds (RFC 9568 5.2.7) */
@@ -331,6 +337,7 @@ struct advert_params {
 	__u8 priority;
 	__u8 nvips; /* 1..255 */
 	__u8 auth_type;
+	__u8 ttl;       /* of unicast adverts (KA-29); 0: ADVERT_TTL */
 	bool csum_5798; /* v3: with the pseudo-header, as keepalived and FRR send by default (WF-18) */
 };
 
@@ -353,7 +360,7 @@ vx_inline __u32 advert_build(__u8 *buf, const struct advert_params *p, __u16 ip_
 	ip->tos = ADVERT_TOS;
 	ip->len = VX_BE16(total);
 	ip->id = VX_BE16(ip_id);
-	ip->ttl = ADVERT_TTL;
+	ip->ttl = p->ttl ? p->ttl : ADVERT_TTL;
 	ip->proto = VX_IPPROTO_VRRP;
 	ip->src = p->src;
 	ip->dst = p->dst;

@@ -16,19 +16,25 @@ vx_inline __u64 decide_skew_ns(__u8 version, __u8 priority, __u64 active_adver_n
 	return ((256 - priority) * unit + 255) / 256;
 }
 
+enum { DECIDE_DOWN_ADVERTS = 3 }; /* of the RFCs; keepalived can be told another number (KA-23) */
+
 /* Active_Down_Interval (FSM-1, FSM-2). */
-vx_inline __u64 decide_down_ns(__u8 version, __u8 priority, __u64 active_adver_ns)
+vx_inline __u64 decide_down_ns(__u8 version, __u8 priority, __u8 down_adverts, __u64 active_adver_ns)
 {
-	return 3 * active_adver_ns + decide_skew_ns(version, priority, active_adver_ns);
+	return down_adverts * active_adver_ns + decide_skew_ns(version, priority, active_adver_ns);
 }
 
 /*
  * The lease of an Active whose advert left at @sent_ns: silent 1/8 interval before the first peer may speak, which is 3
- * intervals and a skew that short-interval peers truncate to 0 after it heard that advert.
+ * intervals and a skew that short-interval peers truncate to 0 after it heard that advert. Peers that are told to wait for fewer adverts
+ * shorten it; at one advert all that is left is part of the skew. Peers that wait longer do not lengthen it: they may not all do so.
  */
-vx_inline __u64 decide_lease_ns(__u64 sent_ns, __u64 adver_ns)
+vx_inline __u64 decide_lease_ns(__u64 sent_ns, __u8 down_adverts, __u64 adver_ns)
 {
-	return sent_ns + 3 * adver_ns - adver_ns / 8;
+	if (down_adverts == 1)
+		return sent_ns + adver_ns + adver_ns / 256;
+	return sent_ns + (down_adverts < DECIDE_DOWN_ADVERTS ? down_adverts : DECIDE_DOWN_ADVERTS) * adver_ns -
+	       adver_ns / 8;
 }
 
 /* FSM-A4, FSM-A7: addresses compare as unsigned numbers, most significant byte first. */
@@ -50,6 +56,24 @@ enum decide_backup {
 	DECIDE_REFRESH,  /* FSM-B4: learn, ActiveDown = Active_Down_Interval */
 	DECIDE_HANDOVER, /* FSM-B3: ActiveDown = Skew_Time of the running interval */
 };
+
+/*
+ * Whether an advert of lower priority is to be overcome (Preempt_Mode), or accepted like a higher one for now: preemption waits @delay_ns from
+ * the first such advert on, noted in @lower_ns; one of equal or higher priority ends the wait (KA-22).
+ */
+vx_inline bool decide_preempts(bool preempt, __u64 delay_ns, __u64 *lower_ns, __u8 priority, __u8 rx_priority,
+			       __u64 now_ns)
+{
+	if (!preempt || !delay_ns || rx_priority == 0)
+		return preempt;
+	if (rx_priority >= priority) {
+		*lower_ns = 0;
+		return true;
+	}
+	if (!*lower_ns)
+		*lower_ns = now_ns;
+	return now_ns - *lower_ns >= delay_ns;
+}
 
 /* A Backup's decision; the sender's address does not matter (FSM-B6). */
 vx_inline enum decide_backup decide_backup(__u8 priority, bool preempt, __u8 rx_priority)

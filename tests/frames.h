@@ -17,13 +17,14 @@
 #define IP4(a, b, c, d) ((__u32)(a) << 24 | (__u32)(b) << 16 | (__u32)(c) << 8 | (__u32)(d))
 
 /* The cast, in host byte order (RFC 5737 addresses). */
-#define ADDR_GROUP    IP4(224, 0, 0, 18)
-#define ADDR_VIP      IP4(192, 0, 2, 100) /* the first; others count up from it */
-#define ADDR_VIP2     IP4(192, 0, 2, 200) /* of the second virtual router, where there is one */
-#define ADDR_US       IP4(192, 0, 2, 2)
-#define ADDR_PEER     IP4(192, 0, 2, 1) /* the Active Router while we are Backup */
-#define ADDR_HOST     IP4(192, 0, 2, 50)
-#define ADDR_STRANGER IP4(198, 51, 100, 7)
+#define ADDR_GROUP     IP4(224, 0, 0, 18)
+#define ADDR_GROUP_OWN IP4(239, 1, 2, 3)
+#define ADDR_VIP       IP4(192, 0, 2, 100) /* the first; others count up from it */
+#define ADDR_VIP2      IP4(192, 0, 2, 200) /* of the second virtual router, where there is one */
+#define ADDR_US        IP4(192, 0, 2, 2)
+#define ADDR_PEER      IP4(192, 0, 2, 1) /* the Active Router while we are Backup */
+#define ADDR_HOST      IP4(192, 0, 2, 50)
+#define ADDR_STRANGER  IP4(198, 51, 100, 7)
 
 enum mac {
 	MAC_ZERO,

@@ -51,6 +51,8 @@
 /* Not a VIP, but the same bit of vx_filter as 192.0.2.100 has. */
 #define ADDR_COLLIDES IP4(198, 18, 70, 107)
 
+#define OWN_GROUP .group = ADDR_GROUP_OWN, .groups = 1
+
 /* clang-format off */
 static const struct packet_case packet_cases[] = {
 	/* Golden vectors */
@@ -107,6 +109,31 @@ static const struct packet_case packet_cases[] = {
 	  ADVERT3(UNICAST, .dst = ADDR_VIP), PASSED },
 	{ "RX-4 UDP to our address passes", IN_BACKUP(.unicast = true), ADVERT3(UNICAST, .proto = 17), PASSED },
 	{ "RX-4 IPv6 passes", IN_BACKUP(), ADVERT3(.eth_type = 0x86dd), PASSED },
+
+	/* A group of its own */
+	{ "RX-4 advert to a group of its own is absorbed", IN_BACKUP(OWN_GROUP), ADVERT3(.dst = ADDR_GROUP_OWN), GOOD3 },
+	{ "RX-4 advert to a group of its own on a VLAN is absorbed", IN_BACKUP(OWN_GROUP, .vlan = 10),
+	  ADVERT3(.dst = ADDR_GROUP_OWN, TAG(10)), GOOD3 },
+	{ "RX-4 advert to the group of another VLAN passes", IN_BACKUP(OWN_GROUP, .vlan = 10), ADVERT3(.dst = ADDR_GROUP_OWN),
+	  PASSED },
+	{ "RX-4 advert to a group of its own reaches an Active", IN_ACTIVE(OWN_GROUP),
+	  ADVERT3(.dst = ADDR_GROUP_OWN, .priority = 91), TOLD3(HIGHER) },
+	{ "RX-4 pseudo-header has the group of its own", IN_BACKUP(OWN_GROUP, .csum = VX_CFG_CSUM_5798),
+	  ADVERT3(.dst = ADDR_GROUP_OWN, .csum = FRAME_CSUM_5798), ABSORBED(C(RX_CSUM_RFC5798)), .deadline_ns = DOWN_90 },
+	{ "RX-4 advert to a group that nobody here has passes", IN_BACKUP(OWN_GROUP), ADVERT3(.dst = ADDR_GROUP_OWN + 1),
+	  PASSED },
+	{ "RX-4 UDP to a group of its own passes", IN_BACKUP(OWN_GROUP), ADVERT3(.dst = ADDR_GROUP_OWN, .proto = 17), PASSED },
+	{ "RX-13 TTL 254 to a group of its own is dropped", IN_BACKUP(OWN_GROUP), ADVERT3(.dst = ADDR_GROUP_OWN, .ttl = 254),
+	  REFUSED(RX_TTL) },
+	{ "RX-33 advert to 224.0.0.18 for a group of its own is dropped", IN_BACKUP(OWN_GROUP), ADVERT3(), REFUSED(RX_CAST) },
+	{ "RX-33 advert to another router's group is dropped", IN_BACKUP(.group = ADDR_GROUP_OWN, .groups = 2),
+	  ADVERT3(.dst = ADDR_GROUP_OWN + 1), REFUSED(RX_CAST) },
+	{ "RX-33 advert to a group of another router does not reach 224.0.0.18", IN_BACKUP(.groups = 1),
+	  ADVERT3(.dst = ADDR_GROUP_OWN), REFUSED(RX_CAST) },
+	{ "RX-33 advert of higher priority to another group does not depose an Active", IN_ACTIVE(OWN_GROUP),
+	  ADVERT3(.priority = 255), REFUSED(RX_CAST) },
+	{ "RX-33 advert to a group is no advert to a unicast router", IN_BACKUP(.unicast = true, .groups = 1),
+	  ADVERT3(.dst = ADDR_GROUP_OWN), REFUSED(RX_CAST) },
 
 	/* IPv4 header */
 	{ "RX-5 IP version 3 is dropped", IN_BACKUP(), ADVERT3(.ip_version = 3), REFUSED_EARLY(RX_IP_HDR) },
@@ -454,6 +481,23 @@ static const struct packet_case packet_cases[] = {
 	{ "FSM-B5 lower priority in v2 is discarded", IN_BACKUP(V2), ADVERT2(.priority = 89), ABSORBED() },
 	{ "FSM-B6 equal priority from a smaller address restarts the timer", IN_BACKUP(),
 	  ADVERT3(.priority = 90, .src = IP4(10, 0, 0, 1)), CHANGED3 },
+	{ "KA-23 down_timer_adverts 5 waits five intervals", IN_BACKUP(.down_adverts = 5), ADVERT3(),
+	  ABSORBED(C(RX_CSUM_RFC9568)), .deadline_ns = 5 * VX_NS_PER_S + SKEW_90 },
+	{ "KA-23 down_timer_adverts 5 in v2", IN_BACKUP(V2, .down_adverts = 5), ADVERT2(), ABSORBED(),
+	  .deadline_ns = 5 * VX_NS_PER_S + SKEW_90 },
+	{ "KA-23 down_timer_adverts 1 waits one learned interval", IN_BACKUP(.down_adverts = 1), ADVERT3(.interval = 1),
+	  NOTED3_CHANGED(ADV_INT_MISMATCH), .deadline_ns = DOWN_90_1CS - 20 * VX_NS_PER_MS },
+	{ "KA-23 down_timer_adverts 255 with the longest interval", IN_BACKUP(.down_adverts = 255), ADVERT3(.interval = 4095),
+	  NOTED3_CHANGED(ADV_INT_MISMATCH), .deadline_ns = DOWN_90_4095CS + 252 * 40950 * VX_NS_PER_MS },
+	{ "KA-23 priority 0 starts the skew alone", IN_BACKUP(.down_adverts = 5), ADVERT3(.priority = 0),
+	  TOLD(PRIO0, C(RX_PRIO0), C(RX_CSUM_RFC9568)), .deadline_ns = SKEW_90 },
+	{ "KA-22 the first lower priority is absorbed like a higher one while preemption is delayed",
+	  IN_BACKUP(.preempt_delay_ns = VX_NS_PER_S), ADVERT3(.priority = 89), CHANGED3 },
+	{ "KA-22 the first priority 0 is a goodbye while preemption is delayed",
+	  IN_BACKUP(.preempt_delay_ns = VX_NS_PER_S), ADVERT3(.priority = 0),
+	  TOLD(PRIO0, C(RX_PRIO0), C(RX_CSUM_RFC9568)), .deadline_ns = SKEW_90 },
+	{ "KA-22 an Active hears the lower as ever", IN_ACTIVE(.preempt_delay_ns = VX_NS_PER_S), ADVERT3(.priority = 89),
+	  TOLD3(LOWER) },
 	{ "FSM-B4 another Active Router is told", IN_BACKUP(), ADVERT3(.src = IP4(192, 0, 2, 9)), CHANGED3 },
 
 	/* Active */

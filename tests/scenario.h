@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "advert.h"
+#include "decide.h"
 #include "frames.h"
 
 enum scenario_role { INITIALIZE, BACKUP, ACTIVE, LAPSED };
@@ -46,13 +47,17 @@ struct scenario {
 	bool unicast;   /* with ADDR_PEER as a peer */
 	int min_ttl;
 	int max_ttl;
+	__u32 group;  /* 0: 224.0.0.18 */
+	__u32 groups; /* so many from ADDR_GROUP_OWN on are listened to on the interface */
+	int down_adverts;
+	__u64 preempt_delay_ns;
 };
 
 /* The virtual router: VRID 51, priority 90, 1 s, one VIP. As Backup it has heard 192.0.2.1 with priority 100. */
 #define SCENARIO(...)                                                                                                  \
 	{                                                                                                              \
 		.version = 3, .priority = 90, .csum = VX_CFG_CSUM_9568 | VX_CFG_CSUM_5798, .nvips = 1, .min_ttl = 255, \
-		.max_ttl = 255, __VA_ARGS__                                                                            \
+		.max_ttl = 255, .down_adverts = DECIDE_DOWN_ADVERTS, __VA_ARGS__                                       \
 	}
 #define IN_BACKUP(...)     SCENARIO(.role = BACKUP, __VA_ARGS__)
 #define IN_ACTIVE(...)     SCENARIO(.role = ACTIVE, __VA_ARGS__)
@@ -98,6 +103,9 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 		.ifindex = s->elsewhere ? IFINDEX_OTHER : IFINDEX,
 		.vlan = s->vlan,
 		.src = VX_BE32(s->owner ? ADDR_VIP : ADDR_US),
+		.group = s->group ? VX_BE32(s->group) : ADVERT_GROUP4,
+		.down_adverts = (__u8)s->down_adverts,
+		.preempt_delay_ns = s->preempt_delay_ns,
 		.flags = s->csum | (s->no_preempt ? 0 : VX_CFG_PREEMPT) | (s->unicast ? VX_CFG_UNICAST : 0),
 		.adver_ns = VX_NS_PER_S,
 		.vrid = 51,
@@ -107,7 +115,6 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 		.auth_type = (__u8)s->auth_type,
 		.nvips = (__u8)s->nvips,
 	};
-	memcpy(cfg->mac, mac_bytes[MAC_VROUTER], 6);
 	if (s->auth)
 		memcpy(cfg->auth, s->auth, strlen(s->auth));
 	for (i = 0; i < s->nvips; i++)
@@ -115,12 +122,13 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 }
 
 static inline void scenario_addr(const struct dp_ops *dp, const struct vx_vr_config *cfg, struct vx_filter *bits,
-				 __u32 addr, __u32 slot, __u32 flags)
+				 __u32 addr, __u32 slot, __u32 flags, enum mac mac)
 {
 	struct vx_addr4_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .addr = VX_BE32(addr) };
 	struct vx_addr4_val v = { .slot = slot, .flags = flags };
 	__u32 bit = vx_filter_bit(k.addr);
 
+	memcpy(v.mac, mac_bytes[mac], 6);
 	bits->word[bit / 64] |= 1ULL << bit % 64;
 	dp->put(DP_ADDR4, &k, &v);
 }
@@ -163,9 +171,11 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 	dp->put(DP_VR_INDEX, &k, &iface_row);
 	for (i = 0; i < s->nvips && i < MAX_SCENARIO_VIPS; i++)
 		scenario_addr(dp, &cfg, bits, ADDR_VIP + (__u32)i, slot,
-			      VX_ADDR_VIP | (s->owner && i == 0 ? VX_ADDR_OWN : 0));
+			      VX_ADDR_VIP | (s->owner && i == 0 ? VX_ADDR_OWN : 0), MAC_VROUTER);
 	if (!s->owner)
-		scenario_addr(dp, &cfg, bits, ADDR_US, slot, VX_ADDR_OWN);
+		scenario_addr(dp, &cfg, bits, ADDR_US, slot, VX_ADDR_OWN, MAC_VROUTER);
+	for (i = 0; i < (int)s->groups; i++)
+		scenario_addr(dp, &cfg, bits, ADDR_GROUP_OWN + (__u32)i, 0, VX_ADDR_GROUP, MAC_GROUP);
 	if (s->unicast)
 		dp->put(DP_PEERS, &peer, &ttl);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
@@ -185,10 +195,9 @@ static inline void scenario_load_second(const struct dp_ops *dp, const struct sc
 	scenario_config(s, &cfg);
 	cfg.vrid = 52;
 	cfg.vip_sum = advert_addr_mix(VX_BE32(ADDR_VIP2));
-	memcpy(cfg.mac, mac_bytes[MAC_VROUTER2], 6);
 	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = 4 };
 	dp->put(DP_VR_INDEX, &k, &slot);
-	scenario_addr(dp, &cfg, bits, ADDR_VIP2, slot, VX_ADDR_VIP);
+	scenario_addr(dp, &cfg, bits, ADDR_VIP2, slot, VX_ADDR_VIP, MAC_VROUTER2);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
 	dp->put(DP_VR_ROLE, &slot, &role);
 }

@@ -4,18 +4,44 @@
 SAN := -std=gnu11 -g -O1 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Iuser -I.
 
+# With the real loop, clock and log: they run processes, watch files and write to FIFOs below a temporary folder.
+RUN_UNIT := test_exec test_notify test_track
+RUN_SRC := user/exec.c user/loop.c user/timer.c user/log.c
+test_exec_SRC := $(RUN_SRC)
+test_notify_SRC := user/notify.c $(RUN_SRC)
+test_track_SRC := $(wildcard user/track*.c) $(RUN_SRC)
+build/tests/test_notify: | build/tests/vrrp-xdp-mail
+
+build/tests/vrrp-xdp-mail: user/mail/main.c | build/tests
+	$(call say,CC,$@)
+	$(Q)$(CC) $(UNIT_CPPFLAGS) $(SAN) -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs $(MAIL_LIBS))
+
 # One module per test, no libraries but cmocka: what a test needs beyond it is not pure.
-UNIT := test_advert test_arp test_conf test_decide test_fsm test_packets test_timer
-test_conf_SRC := $(wildcard user/conf_*.c)
+UNIT := test_advert test_arp test_conf test_conf_lines test_conf_lint test_decide test_fsm test_nd test_packets test_prio test_sd test_timer $(RUN_UNIT)
+# conf_io.c asks the machine, the rest is pure.
+CONF_SRC := $(filter-out user/conf_io.c,$(wildcard user/conf_*.c))
+test_conf_SRC := $(CONF_SRC)
+test_conf_lines_SRC := $(CONF_SRC)
+test_conf_lint_SRC := $(CONF_SRC)
 test_fsm_SRC := user/fsm.c
+test_prio_SRC := user/prio.c
+test_sd_SRC := user/sd.c
 test_timer_SRC := user/timer.c
 
 define unit_rule
-build/tests/$(1): tests/unit/$(1).c $$($(1)_SRC) $$(wildcard include/*.h user/*.h tests/*.h) | build/tests
+build/tests/$(1): tests/unit/$(1).c $$($(1)_SRC) $$(wildcard include/*.h user/*.h tests/*.h tests/unit/*.h) | build/tests
 	$$(call say,CC,$$@)
 	$$(Q)$$(CC) $$(UNIT_CPPFLAGS) $$(SAN) -o $$@ $$< $$($(1)_SRC) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+
+# Not pure, so not in UNIT: requests by attributes, and what the kernel in a namespace makes of them.
+NL_TESTS := build/tests/test_nl build/tests/net_nl
+build/tests/test_nl: tests/unit/test_nl.c
+build/tests/net_nl: tests/net/test_nl.c
+$(NL_TESTS): user/nl.c user/nl_build.c $(wildcard user/*.h) | build/tests
+	$(call say,CC,$@)
+	$(Q)$(CC) $(UNIT_CPPFLAGS) $(SAN) -o $@ $(filter %.c,$^) -lcmocka -lmnl
 
 # The BPF program itself, compiled natively: the shim stands in for the kernel, ASan for the verifier.
 SHIM := bpf/vrrp_xdp.bpf.c $(wildcard tests/shim/*.h tests/shim/*/*.h)
@@ -25,6 +51,10 @@ build/tests/test_packets build/tests/fuzz_frame build/tests/pktcost.bpf.o: $(SHI
 build/tests/fuzz_frame: tests/fuzz/fuzz_frame.c $(wildcard include/*.h tests/*.h) | build/tests
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) -Itests/shim $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $<
+
+build/tests/fuzz_conf: tests/fuzz/fuzz_conf.c $(CONF_SRC) $(wildcard user/conf*.h) | build/tests
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $< $(CONF_SRC)
 
 build/tests/%.bpf.o: tests/bpf/%.bpf.c $(wildcard include/*.h) | build/tests
 	$(call say,CLANG,$@)
@@ -44,35 +74,48 @@ build/tests/pktcost: tests/bench/pktcost.c build/tests/pktcost.bpf.o $(wildcard 
 	$(call say,CC,$@)
 	$(Q)$(CC) $(BPF_TEST) -o $@ $< -lbpf
 
-PURE := $(wildcard include/*.h) user/fsm.c user/fsm.h user/timer.c user/timer.h $(wildcard user/conf*.[ch])
+PURE := $(wildcard include/*.h) user/fsm.c user/fsm.h user/timer.c user/timer.h user/prio.c user/prio.h \
+	$(filter-out user/conf_io.c,$(wildcard user/conf*.[ch]))
 
 # Who may include whom, and that each shared header stands alone natively and for BPF.
 check-deps:
 	$(Q)! grep -nE '#include [<"](sys/socket|net/|bpf/|xdp/|libmnl|time\.h|log\.h|loop\.h)' $(PURE)
-	$(Q)! grep -ln '"vr\.h"' user/tx.c user/nl.c user/dp.c user/ctl.c user/loop.c user/log.c
+	$(Q)! grep -ln '"vr\.h"' user/tx.c user/nl.c user/dp.c user/ctl.c user/loop.c user/log.c \
+		user/exec.c user/track*.c user/notify.c
 	$(Q)for h in include/*.h; do \
 		$(CC) $(WARN) -Iinclude -fsyntax-only -include $$h -x c /dev/null && \
 		$(CLANG) $(BPF_CFLAGS) -fsyntax-only -include $$h -x c /dev/null || exit 1; done
 
 check-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] tests/*.h tests/*/*.[ch] tests/shim/*/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] user/*/*.c tests/*.h tests/*/*.[ch] tests/shim/*/*.h)
 
 # Clean under both compilers.
 check-warnings: build/vrrp_xdp.skel.h
-	$(Q)for f in $(SRC); do \
+	$(Q)for f in $(SRC) user/mail/main.c; do \
 		$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Werror -c -o /dev/null $$f && \
 		$(CLANG) $(CPPFLAGS) $(ALL_CFLAGS) -Werror -c -o /dev/null $$f || exit 1; done
 
 check-unit: $(UNIT:%=build/tests/%)
 	$(Q)for t in $^; do $$t || exit 1; done
 
+check-unit: build/tests/test_nl
+
+# Needs root: it makes a network namespace of its own.
+check-nl: build/tests/net_nl
+	$(Q)$<
+
 check-bpf: build/tests/bpf_packets build/vrrp_xdp.bpf.o build/tests/reset.bpf.o
 	$(Q)$<
 
 # A short run finds what a change broke; CI is not the place to search for days.
 FUZZ_SECONDS ?= 20
-check-fuzz: build/tests/fuzz_frame
-	$(Q)$< -max_len=1200 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ -print_final_stats=1 -verbosity=0
+FUZZ_CONF_SECONDS ?= 60
+FUZZ_FLAGS = -artifact_prefix=build/ -print_final_stats=1 -verbosity=0
+check-fuzz: build/tests/fuzz_frame build/tests/fuzz_conf
+	$(Q)$< $(FUZZ_FLAGS) -max_len=1200 -max_total_time=$(FUZZ_SECONDS)
+	$(Q)rm -rf build/tests/conf-corpus && cp -r tests/fuzz/conf-corpus build/tests/
+	$(Q)build/tests/fuzz_conf $(FUZZ_FLAGS) -max_len=4096 -timeout=10 -dict=tests/fuzz/conf.dict \
+		-max_total_time=$(FUZZ_CONF_SECONDS) build/tests/conf-corpus
 
 check-net: $(LAB)
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/net
@@ -80,9 +123,9 @@ check-net: $(LAB)
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
-CHECKS := check-deps check-format check-warnings check-unit check-bpf check-fuzz check-net
+CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-fuzz check-net
 
-check: $(LAB) $(UNIT:%=build/tests/%) build/tests/bpf_packets build/tests/fuzz_frame build/tests/pktcost
+check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
 	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")
 
 .PHONY: check $(CHECKS) bench

@@ -10,21 +10,19 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 int cmd_attach(int argc, char *argv[]); /* cmd_xdp.c */
 int cmd_detach(int argc, char *argv[]);
 int cmd_run(int argc, char *argv[]);    /* cmd_run.c */
+int cmd_check(int argc, char *argv[]);  /* cmd_check.c */
 int cmd_status(int argc, char *argv[]); /* cmd_ctl.c */
 int cmd_stats(int argc, char *argv[]);
+int cmd_reload(int argc, char *argv[]);
 int cmd_version(int argc, char *argv[]); /* main.c */
 int cmd_help(int argc, char *argv[]);
 
 /* Shared by run and attach, in cmd_run.c. They print what is wrong, and return 0 or an exit code. */
 
-/* Runs @conf in the foreground until SIGTERM or SIGINT. */
-int run_conf(const struct conf *conf);
-/* Reads @path into @conf; conf_free() is due in either case. */
-int run_load(struct conf *conf, const char *path);
 /* The default configuration file: ours if it is there, else keepalived's; NULL (said): neither. */
 const char *run_default_conf(void);
 /* Prints a message of conf_load() or conf_check(). */
-void run_conf_msg(void *arg, enum conf_severity severity, const char *file, int line, const char *text);
+void run_conf_msg(void *arg, enum conf_severity severity, const struct conf_at *at, const char *text);
 /* Says which capability is missing before anything fails half way. */
 int run_check_privileges(void);
 /* What getopt_long() found wrong with @word: unknown, or without its value (@kind ':'). */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* status, stats: clients of the control sockets of this network namespace. */
+/* status, stats, reload: clients of the control sockets of this network namespace. */
 #include "cmd.h"
 #include "ctl.h"
 #include "log.h"
@@ -53,6 +53,45 @@ static int ask_and_print(int argc, char *argv[], const char *request, void (*pri
 		putchar('\n');
 	json_decref(m.all);
 	return n > 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* A controller started with flags has no file; it is in nobody's way when another has one. */
+static int print_reloads(const json_t *all)
+{
+	const json_t *r, *line;
+	size_t i, k, files = 0;
+	int rc = EXIT_DONE, one;
+
+	json_array_foreach(json_object_get(all, "reloads"), i, r) files += json_is_true(json_object_get(r, "has_file"));
+	json_array_foreach(json_object_get(all, "reloads"), i, r)
+	{
+		if (files && !json_is_true(json_object_get(r, "has_file")))
+			continue;
+		json_array_foreach(json_object_get(r, "said"), k, line)
+			fprintf(stderr, "%s\n", json_string_value(json_object_get(line, "text")));
+		one = json_integer_value(json_object_get(r, "exit"));
+		rc = one > rc ? one : rc;
+	}
+	return rc;
+}
+
+int cmd_reload(int argc, char *argv[])
+{
+	struct merge m = { .all = json_object() };
+	int n, rc = EXIT_FAILED;
+
+	if (argc > 1) {
+		log_err("%s: unknown argument \"%s\"; none is taken", argv[0], argv[1]);
+		rc = EXIT_USAGE;
+	} else {
+		n = ctl_ask("reload", take, &m);
+		if (n <= 0)
+			log_err("no vrrp-xdp answers in this network namespace; is it running, and are you root?");
+		else
+			rc = print_reloads(m.all);
+	}
+	json_decref(m.all);
+	return rc;
 }
 
 int cmd_status(int argc, char *argv[])

@@ -5,6 +5,7 @@
 #include "dp.h"
 #include "log.h"
 #include "nl.h"
+#include "run.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -175,7 +176,7 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 	case F_CSUM:
 		return set_checksum(vr, word);
 	case F_RT:
-		return run_number("--rt-priority", word, 1, 99, &conf->rt_priority);
+		return run_number("--rt-priority", word, 1, 99, &conf->globals.rt_priority);
 	case 'v':
 		log_set_level(LOG_DEBUG);
 		return 0;
@@ -183,37 +184,20 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 	return EXIT_USAGE;
 }
 
-/* The virtual routers on @ifname of the default file; those on other interfaces are dropped. */
-static int attach_from_file(const char *ifname, const struct conf *flags)
+/* The virtual routers on @ifname of the default file. */
+static int attach_from_file(const char *ifname, const struct run_source *flags)
 {
-	const char *path = run_default_conf();
+	struct run_source src = *flags;
 	struct conf conf;
-	size_t i, n = 0;
 	int rc;
 
-	if (!path)
+	src.path = run_default_conf();
+	src.ifname = ifname;
+	if (!src.path)
 		return EXIT_USAGE;
-	rc = run_load(&conf, path);
-	for (i = 0; !rc && i < conf.nvrs; i++) {
-		struct conf_vr swap = conf.vrs[n];
-
-		if (!strcmp(conf.vrs[i].ifname, ifname)) {
-			conf.vrs[n++] = conf.vrs[i];
-			conf.vrs[i] = swap;
-		}
-	}
-	if (!rc && !n) {
-		log_err("%s: no virtual router in %s is on this interface; give --vrid and --vip", ifname, path);
-		rc = EXIT_USAGE;
-	}
-	if (!rc) {
-		struct conf part = conf; /* a view: the rest stays conf's to free */
-
-		part.nvrs = n;
-		part.mode = flags->mode;
-		part.rt_priority = flags->rt_priority ? flags->rt_priority : conf.rt_priority;
-		rc = run_conf(&part);
-	}
+	rc = run_load(&conf, &src);
+	if (!rc)
+		rc = run_conf(&conf, &src);
 	conf_free(&conf);
 	return rc;
 }
@@ -221,6 +205,7 @@ static int attach_from_file(const char *ifname, const struct conf *flags)
 static int attach_flags(struct conf *conf, const char *ifname, int argc, char *argv[])
 {
 	struct conf_vr *vr = conf_add_vr(conf, "");
+	struct run_source src = { 0 };
 	bool vr_flags = false;
 	int rc = 0, o;
 
@@ -235,7 +220,10 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 			return run_bad_flag("attach", argv[optind - 1], o);
 		vr_flags |= o != 'v' && o != F_MODE && o != F_RT;
 		rc = take_flag(conf, vr, o, optarg);
+		if (o == F_MODE)
+			src.mode = optarg;
 	}
+	src.rt_priority = conf->globals.rt_priority;
 	if (!rc && optind < argc) {
 		log_err("attach: unexpected argument \"%s\"; one interface and flags are taken", argv[optind]);
 		rc = EXIT_USAGE;
@@ -243,7 +231,7 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 	if (rc)
 		return rc;
 	if (!vr_flags)
-		return attach_from_file(ifname, conf);
+		return attach_from_file(ifname, &src);
 	if (!vr->vrid || !vr->nvips) {
 		log_err("%s: --%s is missing; a virtual router needs --vrid and at least one --vip", ifname,
 			vr->vrid ? "vip" : "vrid");
@@ -257,7 +245,7 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 	snprintf(vr->name, sizeof(vr->name), "%s/%u", ifname, vr->vrid);
 	if (conf_check(conf, run_conf_msg, NULL))
 		return EXIT_USAGE;
-	return run_conf(conf);
+	return run_conf(conf, &src);
 }
 
 static int check_ifname(const char *cmd, const char *ifname)
@@ -294,6 +282,7 @@ struct detach {
 	struct nl *nl;
 	struct nl_addr *addrs; /* of the interface */
 	size_t naddrs, removed;
+	const char *ifname;
 	int ifindex;
 };
 
@@ -326,12 +315,16 @@ static void ignore_lost(void *arg)
 static void remove_vip(void *arg, __be32 addr)
 {
 	struct detach *d = arg;
-	struct nl_change c = { .ifindex = d->ifindex, .addr = addr, .del = true };
+	struct conf_vip vip = { .addr.family = 4 };
+	struct nl_change c = { .addr = &vip, .del = true };
 	size_t i;
 
+	memcpy(vip.addr.b, &addr, sizeof(addr));
+	snprintf(vip.dev, sizeof(vip.dev), "%s", d->ifname);
+
 	for (i = 0; i < d->naddrs; i++) {
-		if (d->addrs[i].addr == addr) {
-			c.plen = d->addrs[i].plen;
+		if (conf_addr_eq(&d->addrs[i].addr, &vip.addr)) {
+			vip.plen = d->addrs[i].plen;
 			d->removed += !nl_commit(d->nl, &c, 1) && !c.err;
 		}
 	}
@@ -379,6 +372,7 @@ int cmd_detach(int argc, char *argv[])
 			(int)holder, (int)holder);
 		return EXIT_FAILED;
 	}
+	d.ifname = ifname;
 	d.ifindex = if_nametoindex(ifname);
 	rc = detach(&d, ifname);
 	nl_free(d.nl);

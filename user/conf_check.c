@@ -15,8 +15,14 @@
 
 enum { VIPS_MAX = 255 };
 
-#define FAIL(d, vr, ...) conf_say(d, CONF_ERROR, (vr)->file, (vr)->line, __VA_ARGS__)
-#define WARN(d, vr, ...) conf_say(d, CONF_WARN, (vr)->file, (vr)->line, __VA_ARGS__)
+#define FAIL(d, vr, ...) conf_say(d, CONF_ERROR, &(vr)->at, __VA_ARGS__)
+#define WARN(d, vr, ...) conf_say(d, CONF_WARN, &(vr)->at, __VA_ARGS__)
+
+/* Of an address line; its column is not kept. */
+static struct conf_at line_at(const struct conf_vr *vr, int line)
+{
+	return line ? (struct conf_at){ vr->at.file, line, 0 } : vr->at;
+}
 
 /* ---- one virtual router ---- */
 
@@ -68,16 +74,17 @@ static bool is_host(const struct conf_addr *a)
 static void check_addr(struct conf_diag *d, const struct conf_vr *vr, const char *what, const struct conf_addr *a,
 		       int line)
 {
+	struct conf_at at = line_at(vr, line);
 	char text[46];
 
 	conf_addr_str(a, text, sizeof(text));
 	if (a->family != vr->family)
-		conf_say(d, CONF_ERROR, vr->file, line,
+		conf_say(d, CONF_ERROR, &at,
 			 "%s: %s %s is IPv%u but the virtual router is IPv%u; give each family its own", vr->name, what,
 			 text, a->family, vr->family);
 	else if (!is_host(a))
-		conf_say(d, CONF_ERROR, vr->file, line, "%s: %s %s is not the address of a host; use a unicast address",
-			 vr->name, what, text);
+		conf_say(d, CONF_ERROR, &at, "%s: %s %s is not the address of a host; use a unicast address", vr->name,
+			 what, text);
 }
 
 static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
@@ -87,9 +94,9 @@ static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
 	for (size_t i = 0; i < vr->nvips; i++)
 		check_addr(d, vr, "virtual address", &vr->vips[i].addr, vr->vips[i].line);
 	for (size_t i = 0; i < vr->npeers; i++)
-		check_addr(d, vr, "peer", &vr->peers[i].addr, vr->line);
+		check_addr(d, vr, "peer", &vr->peers[i].addr, 0);
 	if (vr->src.family)
-		check_addr(d, vr, "source address", &vr->src, vr->line);
+		check_addr(d, vr, "source address", &vr->src, 0);
 	for (size_t i = 0; vr->src.family && vr->priority != 255 && i < vr->nvips; i++) /* WF-11 */
 		if (!cmp_addr(&vr->src, &vr->vips[i].addr))
 			FAIL(d, vr,
@@ -105,9 +112,13 @@ static void check_vip_count(struct conf_diag *d, const struct conf_vr *vr, unsig
 	if (vr->nvips > VIPS_MAX)
 		FAIL(d, vr, "%s: %zu virtual addresses do not fit an advert; use at most %d", vr->name, vr->nvips,
 		     VIPS_MAX);
-	if (vr->nvips || (reported & CONF_REP_VIPS))
+	if (vr->nvips)
 		return;
-	if (vr->version == 2)
+	if (vr->strict)
+		FAIL(d, vr, "%s: there is no virtual address; strict mode needs 1 to %d of them", vr->name, VIPS_MAX);
+	else if (vr->version == 2 && (reported & CONF_REP_VIPS))
+		return;
+	else if (vr->version == 2)
 		WARN(d, vr, "%s: there is no virtual address, so a takeover moves nothing; add one", vr->name);
 	else
 		FAIL(d, vr, "%s: there is no virtual address; version 3 needs 1 to %d of them", vr->name, VIPS_MAX);
@@ -128,6 +139,13 @@ static void check_conflicts(struct conf_diag *d, struct conf_vr *vr)
 	}
 }
 
+/* 7 #25 */
+static void check_strict(struct conf_diag *d, const struct conf_vr *vr)
+{
+	if (vr->strict && vr->npeers)
+		FAIL(d, vr, "%s: strict mode knows no unicast peers; remove unicast_peer or vrrp_strict", vr->name);
+}
+
 static uint8_t family_of(const struct conf_vr *vr)
 {
 	if (vr->nvips)
@@ -137,8 +155,18 @@ static uint8_t family_of(const struct conf_vr *vr)
 	return vr->src.family ? vr->src.family : 4;
 }
 
+/* An address line without `dev` means the instance's interface. */
+static void fill_devs(struct conf_vip *vips, size_t n, const char *ifname)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!vips[i].dev[0])
+			memcpy(vips[i].dev, ifname, sizeof(vips[i].dev));
+}
+
 static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int reported)
 {
+	fill_devs(vr->vips, vr->nvips, vr->ifname);
+	fill_devs(vr->excluded, vr->nexcluded, vr->ifname);
 	if (!vr->family)
 		vr->family = family_of(vr);
 	vr->unicast = vr->npeers > 0;
@@ -149,23 +177,26 @@ static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int repor
 		FAIL(d, vr, "%s: IPv6 virtual routers are not supported yet; use IPv4 addresses", vr->name);
 	check_addrs(d, vr);
 	check_vip_count(d, vr, reported);
+	check_strict(d, vr);
 	check_conflicts(d, vr);
 }
 
 /* ---- between virtual routers ---- */
 
 /*
- * What a virtual router claims on its interface: its VRID, or one of its addresses. Sorted, equal claims are neighbours. The data
+ * What a virtual router claims on an interface: its VRID, or one of its addresses. Sorted, equal claims are neighbours. The data
  * plane tells virtual routers apart by interface, VRID and family alone, so unicast and multicast share the numbers (not so KA-4).
  */
 struct claim {
 	const struct conf_vr *vr;
 	const struct conf_vip *vip; /* NULL: the VRID */
+	const char *ifname;
+	bool excluded;
 };
 
 static int cmp_claim(const struct claim *a, const struct claim *b)
 {
-	int c = strcmp(a->vr->ifname, b->vr->ifname);
+	int c = strcmp(a->ifname, b->ifname);
 
 	if (!c)
 		c = !!a->vip - !!b->vip;
@@ -195,9 +226,11 @@ static size_t collect_claims(const struct conf *c, struct claim *out)
 		if (!vr->ifname[0])
 			continue;
 		if (vr->vrid)
-			out[n++] = (struct claim){ vr, NULL };
+			out[n++] = (struct claim){ vr, NULL, vr->ifname, false };
 		for (size_t j = 0; j < vr->nvips; j++)
-			out[n++] = (struct claim){ vr, &vr->vips[j] };
+			out[n++] = (struct claim){ vr, &vr->vips[j], vr->vips[j].dev, false };
+		for (size_t j = 0; j < vr->nexcluded; j++)
+			out[n++] = (struct claim){ vr, &vr->excluded[j], vr->excluded[j].dev, true };
 	}
 	return n;
 }
@@ -205,26 +238,33 @@ static size_t collect_claims(const struct conf *c, struct claim *out)
 static void where(const struct conf_vr *vr, char *buf, size_t len)
 {
 	buf[0] = '\0';
-	if (vr->file[0]) {
-		const char *slash = strrchr(vr->file, '/');
+	if (vr->at.file[0]) {
+		const char *slash = strrchr(vr->at.file, '/');
 
-		snprintf(buf, len, " (%.80s:%d)", slash ? slash + 1 : vr->file, vr->line);
+		snprintf(buf, len, " (%.80s:%d)", slash ? slash + 1 : vr->at.file, vr->at.line);
 	}
 }
 
 static void say_claim(struct conf_diag *d, const struct claim *first, const struct claim *second)
 {
-	char at[128], text[46];
 	const struct conf_vr *vr = second->vr;
+	struct conf_at at = line_at(vr, second->vip ? second->vip->line : 0);
+	char place[128], text[46];
+	const char *cast = "";
 
-	where(first->vr, at, sizeof(at));
-	if (second->vip)
-		conf_say(d, CONF_ERROR, vr->file, second->vip->line ? second->vip->line : vr->line,
+	where(first->vr, place, sizeof(place));
+	if (second->vip) { /* only what is in adverts has an owner that the data plane looks up */
+		conf_say(d, first->excluded || second->excluded ? CONF_WARN : CONF_ERROR, &at,
 			 "%s: virtual address %s on %s is taken by \"%s\"%s; leave it to one of them", vr->name,
-			 conf_addr_str(&second->vip->addr, text, sizeof(text)), vr->ifname, first->vr->name, at);
-	else
-		FAIL(d, vr, "%s: virtual_router_id %u on %s is taken by \"%s\"%s; use another number from 1 to 255",
-		     vr->name, vr->vrid, vr->ifname, first->vr->name, at);
+			 conf_addr_str(&second->vip->addr, text, sizeof(text)), second->ifname, first->vr->name, place);
+		return;
+	}
+	if (vr->unicast != first->vr->unicast)
+		cast = " (keepalived tells unicast and multicast apart, XDP does not)";
+	else if (vr->unicast)
+		cast = " (keepalived tells them apart by their peers, XDP does not)";
+	FAIL(d, vr, "%s: virtual_router_id %u on %s is taken by \"%s\"%s%s; use another number from 1 to 255", vr->name,
+	     vr->vrid, vr->ifname, first->vr->name, place, cast);
 }
 
 static bool check_claims(struct conf_diag *d, const struct conf *c)
@@ -233,7 +273,7 @@ static bool check_claims(struct conf_diag *d, const struct conf *c)
 	size_t max = 0, n;
 
 	for (size_t i = 0; i < c->nvrs; i++)
-		max += c->vrs[i].nvips + 1;
+		max += c->vrs[i].nvips + c->vrs[i].nexcluded + 1;
 	claims = calloc(max + 1, sizeof(*claims));
 	if (!claims)
 		return false;
@@ -246,6 +286,67 @@ static bool check_claims(struct conf_diag *d, const struct conf *c)
 			say_claim(d, &claims[start], &claims[i]);
 	}
 	free(claims);
+	return true;
+}
+
+/* A unicast instance with its own source, and one of its peers: the peer could not tell two such instances apart (7 #7). */
+struct talk {
+	const struct conf_vr *vr;
+	const struct conf_addr *peer;
+};
+
+static int cmp_talk(const struct talk *a, const struct talk *b)
+{
+	int c = a->vr->vrid - b->vr->vrid;
+
+	if (!c)
+		c = cmp_addr(&a->vr->src, &b->vr->src);
+	return c ? c : cmp_addr(a->peer, b->peer);
+}
+
+static int by_talk(const void *x, const void *y)
+{
+	const struct talk *a = x, *b = y;
+	int c = cmp_talk(a, b);
+
+	return c ? c : (a->vr > b->vr) - (a->vr < b->vr);
+}
+
+static void say_talk(struct conf_diag *d, const struct talk *first, const struct talk *second)
+{
+	char place[128], src[46], peer[46];
+	const struct conf_vr *vr = second->vr;
+
+	if (!strcmp(vr->ifname, first->vr->ifname))
+		return; /* say_claim() has said it */
+	where(first->vr, place, sizeof(place));
+	FAIL(d, vr,
+	     "%s: virtual_router_id %u from %s to peer %s is used by \"%s\"%s; use another number, source or peer",
+	     vr->name, vr->vrid, conf_addr_str(&vr->src, src, sizeof(src)),
+	     conf_addr_str(second->peer, peer, sizeof(peer)), first->vr->name, place);
+}
+
+static bool check_talks(struct conf_diag *d, const struct conf *c)
+{
+	struct talk *talks;
+	size_t max = 0, n = 0;
+
+	for (size_t i = 0; i < c->nvrs; i++)
+		max += c->vrs[i].npeers;
+	talks = calloc(max + 1, sizeof(*talks));
+	if (!talks)
+		return false;
+	for (size_t i = 0; i < c->nvrs; i++)
+		for (size_t j = 0; c->vrs[i].src.family && j < c->vrs[i].npeers; j++)
+			talks[n++] = (struct talk){ &c->vrs[i], &c->vrs[i].peers[j].addr };
+	qsort(talks, n, sizeof(*talks), by_talk);
+	for (size_t i = 1, start = 0; i < n; i++) {
+		if (cmp_talk(&talks[start], &talks[i]))
+			start = i;
+		else
+			say_talk(d, &talks[start], &talks[i]);
+	}
+	free(talks);
 	return true;
 }
 
@@ -280,10 +381,13 @@ static bool check_names(struct conf_diag *d, const struct conf *c)
 
 void conf_check_rest(struct conf *c, const unsigned int *reported, struct conf_diag *d)
 {
+	const struct conf_at nowhere = { .file = "" };
+
+	fill_devs(c->static_addrs, c->nstatic_addrs, c->globals.default_interface);
 	for (size_t i = 0; i < c->nvrs; i++)
 		check_vr(d, &c->vrs[i], reported ? reported[i] : 0);
-	if (!check_names(d, c) || !check_claims(d, c))
-		conf_say(d, CONF_ERROR, "", 0, "there is not enough memory to compare the virtual routers");
+	if (!check_names(d, c) || !check_claims(d, c) || !check_talks(d, c))
+		conf_say(d, CONF_ERROR, &nowhere, "there is not enough memory to compare the virtual routers");
 }
 
 int conf_check(struct conf *c, conf_msg_fn msg, void *msg_arg)

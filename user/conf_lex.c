@@ -53,6 +53,7 @@ struct lexer {
 
 	const char *file; /* being read; owned by conf */
 	int line;
+	int col; /* of what is worked on, for messages; 0: unknown */
 	unsigned int include_depth;
 	unsigned int nreads;
 	bool stop; /* a message said why, or err is set */
@@ -72,7 +73,18 @@ struct lexer {
 	/* scratch of emit_words() */
 	char *raw, *text;
 	char **words;
+	int *cols;
 	size_t cap;
+};
+
+/*
+ * The text of one line on its way through the rounds, and how much of it still stands where the file has it: @buf[0] is in column @col, and
+ * bytes up to @known have kept their places. What comes out of a definition has no column.
+ */
+struct text {
+	char *buf;
+	int col;
+	size_t known;
 };
 
 /* A piece of a string, not NUL terminated. */
@@ -83,7 +95,7 @@ struct slice {
 
 /* ---- messages ---- */
 
-static void vsay(struct conf_diag *d, enum conf_severity sev, const char *file, int line, const char *fmt, va_list ap)
+static void vsay(struct conf_diag *d, enum conf_severity sev, const struct conf_at *at, const char *fmt, va_list ap)
 {
 	char text[640];
 
@@ -98,16 +110,21 @@ static void vsay(struct conf_diag *d, enum conf_severity sev, const char *file, 
 	else
 		vsnprintf(text, sizeof(text), fmt, ap);
 	if (d->msg)
-		d->msg(d->arg, sev, file, line, text);
+		d->msg(d->arg, sev, at, text);
 }
 
-void conf_say(struct conf_diag *d, enum conf_severity sev, const char *file, int line, const char *fmt, ...)
+void conf_say(struct conf_diag *d, enum conf_severity sev, const struct conf_at *at, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsay(d, sev, file, line, fmt, ap);
+	vsay(d, sev, at, fmt, ap);
 	va_end(ap);
+}
+
+struct conf_at conf_line_at(const struct conf_line *l, size_t i)
+{
+	return (struct conf_at){ l->file, l->line, i < l->nwords ? l->cols[i] : l->col };
 }
 
 static void say(struct lexer *lx, enum conf_severity sev, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -118,7 +135,7 @@ static void say(struct lexer *lx, enum conf_severity sev, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsay(lx->diag, sev, lx->file, lx->line, fmt, ap);
+	vsay(lx->diag, sev, &(struct conf_at){ lx->file, lx->line, lx->col }, fmt, ap);
 	va_end(ap);
 }
 
@@ -130,7 +147,7 @@ static void stop(struct lexer *lx, const char *fmt, ...)
 	if (lx->stop)
 		return;
 	va_start(ap, fmt);
-	vsay(lx->diag, CONF_ERROR, lx->file, lx->line, fmt, ap);
+	vsay(lx->diag, CONF_ERROR, &(struct conf_at){ lx->file, lx->line, lx->col }, fmt, ap);
 	va_end(ap);
 	lx->stop = true;
 	lx->err = -ECANCELED;
@@ -509,8 +526,9 @@ static size_t reference(const char *s, struct slice *name, struct slice *args)
 /*
  * Replaces what is defined in @s, also inside the replacement. Returns a new string, or NULL when there was nothing to
  * do or lx->stop is set. A definition of several lines ends the work: its lines must be read one after the other.
+ * @first: where the first replacement is; all before it is as in @s.
  */
-static char *substitute(struct lexer *lx, const char *s, unsigned int *count)
+static char *substitute(struct lexer *lx, const char *s, unsigned int *count, size_t *first)
 {
 	char tmp[LEX_LINE_MAX + 2], *cur = NULL, *next;
 	size_t pos = 0, len, newlen;
@@ -548,6 +566,8 @@ static char *substitute(struct lexer *lx, const char *s, unsigned int *count)
 		memcpy(next, in, pos);
 		memcpy(next + pos, value.p, value.len);
 		memcpy(next + pos + value.len, in + pos + len, newlen - pos - value.len + 1);
+		if (!cur)
+			*first = pos;
 		free(cur);
 		cur = next;
 		if (memchr(next + pos, '\n', value.len))
@@ -578,11 +598,13 @@ static bool make_room(struct lexer *lx, size_t len)
 	free(lx->raw);
 	free(lx->text);
 	free(lx->words);
+	free(lx->cols);
 	lx->cap = 0;
 	lx->raw = malloc(cap);
 	lx->text = malloc(cap);
 	lx->words = malloc(cap * sizeof(*lx->words));
-	if (!lx->raw || !lx->text || !lx->words) {
+	lx->cols = malloc(cap * sizeof(*lx->cols));
+	if (!lx->raw || !lx->text || !lx->words || !lx->cols) {
 		no_memory(lx);
 		return false;
 	}
@@ -595,7 +617,14 @@ static void put_char(char **out, char c)
 	*(*out)++ = c == LEX_HASH ? '#' : c == LEX_BANG ? '!' : c;
 }
 
-static void emit_words(struct lexer *lx, const char *p, size_t len)
+static int column(const struct text *t, const char *p)
+{
+	size_t at = (size_t)(p - t->buf);
+
+	return at < t->known ? t->col + (int)at : 0;
+}
+
+static void emit_words(struct lexer *lx, const struct text *t, const char *p, size_t len)
 {
 	struct slice s = trim(p, len);
 	struct conf_line l = { .ev = CONF_EV_WORDS };
@@ -615,6 +644,7 @@ static void emit_words(struct lexer *lx, const char *p, size_t len)
 			p++;
 			continue;
 		}
+		lx->cols[l.nwords] = column(t, p);
 		lx->words[l.nwords++] = out;
 		if (*p == '"') {
 			for (p++; p < end && *p != '"'; p++)
@@ -628,12 +658,14 @@ static void emit_words(struct lexer *lx, const char *p, size_t len)
 	}
 	l.raw = lx->raw;
 	l.word = lx->words;
+	l.cols = lx->cols;
+	l.col = lx->cols[0];
 	emit(lx, &l);
 }
 
-static void emit_brace(struct lexer *lx, char c)
+static void emit_brace(struct lexer *lx, const struct text *t, const char *p)
 {
-	struct conf_line l = { .ev = c == '{' ? CONF_EV_OPEN : CONF_EV_CLOSE, .raw = "" };
+	struct conf_line l = { .ev = *p == '{' ? CONF_EV_OPEN : CONF_EV_CLOSE, .raw = "", .col = column(t, p) };
 
 	emit(lx, &l);
 }
@@ -659,21 +691,21 @@ static const char *next_brace(const char *s)
 	return s;
 }
 
-static void emit_line(struct lexer *lx, const char *s)
+static void emit_line(struct lexer *lx, const struct text *t, const char *s)
 {
 	while (!lx->stop) {
 		const char *brace = next_brace(s);
 
-		emit_words(lx, s, (size_t)(brace - s));
+		emit_words(lx, t, s, (size_t)(brace - s));
 		if (!*brace || lx->stop)
 			return;
-		emit_brace(lx, *brace);
+		emit_brace(lx, t, brace);
 		s = brace + 1;
 	}
 }
 
-/* A quote without its partner: say so and go on as if it were not there, which keeps a '{' behind it alive. */
-static char *check_quotes(struct lexer *lx, char *s)
+/* A quote without its partner, after which keepalived loses the rest of the line: say so and go on as if it were not there, which keeps a '{' behind it alive. */
+static char *check_quotes(struct lexer *lx, const struct text *t, char *s)
 {
 	char *last = NULL;
 	size_t n = 0;
@@ -686,8 +718,10 @@ static char *check_quotes(struct lexer *lx, char *s)
 	if (n % 2 == 0)
 		return s;
 	n = strcspn(s, "\" \t"); /* not what is in the quotes: it may be a password */
-	say(lx, CONF_ERROR, "a quote %s%.*s is not closed; add a '\"' on the same line", n ? "after " : "",
-	    n ? (int)(n < 60 ? n : 60) : 12, n ? s : "on this line");
+	lx->col = column(t, last);
+	say(lx, CONF_WARN,
+	    "a quote %s%.*s is not closed and is taken out, so its words count one by one; add a '\"' on the same line",
+	    n ? "after " : "", n ? (int)(n < 60 ? n : 60) : 12, n ? s : "on this line");
 	*last = ' ';
 	return clean(s);
 }
@@ -971,13 +1005,14 @@ static bool is_repeat(const char *s)
 static void repeat(struct lexer *lx, char *s, unsigned int depth, unsigned int *count)
 {
 	char *open = strchr(s, '('), *close = strchr(open, ')'), *args, *more;
+	size_t first;
 
 	if (!close) {
 		say(lx, CONF_ERROR, "\"%.60s\" has no closing \")\"; add it after the last value", s);
 		return;
 	}
 	args = copy(lx, open + 1, (size_t)(close - open - 1));
-	while (args && (more = substitute(lx, args, count))) {
+	while (args && (more = substitute(lx, args, count, &first))) {
 		free(args);
 		args = more;
 	}
@@ -1007,23 +1042,60 @@ static void lex_lines(struct lexer *lx, const char *s, unsigned int depth)
 	}
 }
 
-static void lex_clean(struct lexer *lx, char *s)
+static void lex_clean(struct lexer *lx, const struct text *t, char *s)
 {
 	char variant, *pattern = include_pattern(s, &variant);
 
+	lx->col = column(t, s);
 	if (pattern) {
 		include(lx, variant, pattern);
 		return;
 	}
-	emit_line(lx, check_quotes(lx, s));
+	emit_line(lx, t, check_quotes(lx, t, s));
 	too_many_errors(lx);
+}
+
+/* @next stands for the bytes from @s on, which keep their columns up to the first replacement. */
+static void replace_text(struct text *t, const char *s, char *next, size_t first)
+{
+	size_t cut = (size_t)(s - t->buf);
+	size_t known = t->known > cut ? t->known - cut : 0;
+
+	t->known = known < first ? known : first;
+	t->col += (int)cut;
+	free(t->buf);
+	t->buf = next;
+}
+
+/* One round. Returns what is left to look at, or NULL. */
+static char *lex_round(struct lexer *lx, struct text *t, char *s, unsigned int depth, unsigned int *count)
+{
+	size_t n, first = 0;
+	char *next;
+
+	lx->col = column(t, s);
+	if (*s == '@')
+		return condition(lx, s, depth);
+	if ((n = definition_name(s))) {
+		define(lx, s, n, depth, true);
+	} else if (is_repeat(s)) {
+		repeat(lx, s, depth, count);
+	} else if ((next = substitute(lx, s, count, &first))) {
+		replace_text(t, s, next, first);
+		if (!strchr(next, '\n'))
+			return next;
+		lex_lines(lx, next, depth + 1);
+	} else if (!lx->stop) {
+		lex_clean(lx, t, s);
+	}
+	return NULL;
 }
 
 static void lex_text(struct lexer *lx, const char *text, size_t len, unsigned int depth)
 {
+	struct text t = { .col = depth ? 0 : 1, .known = depth ? 0 : len };
 	unsigned int count = 0;
-	char *buf, *s, *next;
-	size_t n;
+	char *s;
 
 	if (lx->stop || (depth && !spend(lx, len)))
 		return;
@@ -1033,32 +1105,12 @@ static void lex_text(struct lexer *lx, const char *text, size_t len, unsigned in
 		     LEX_DEPTH_MAX);
 		return;
 	}
-	s = buf = copy(lx, text, len);
+	s = t.buf = copy(lx, text, len);
 	while (s && !lx->stop) {
 		s = clean(s);
-		if (!*s)
-			break;
-		if (*s == '@') {
-			s = condition(lx, s, depth);
-		} else if ((n = definition_name(s))) {
-			define(lx, s, n, depth, true);
-			break;
-		} else if (is_repeat(s)) {
-			repeat(lx, s, depth, &count);
-			break;
-		} else if ((next = substitute(lx, s, &count))) {
-			free(buf);
-			s = buf = next;
-			if (strchr(s, '\n')) {
-				lex_lines(lx, s, depth + 1);
-				break;
-			}
-		} else if (!lx->stop) {
-			lex_clean(lx, s);
-			break;
-		}
+		s = *s ? lex_round(lx, &t, s, depth, &count) : NULL;
 	}
-	free(buf);
+	free(t.buf);
 }
 
 /* ---- files ---- */
@@ -1096,6 +1148,7 @@ static bool is_text(struct lexer *lx, const char *p, size_t len)
 
 static void physical_line(struct lexer *lx, const char *p, size_t len)
 {
+	lx->col = 0;
 	if (len && p[len - 1] == '\r')
 		len--;
 	if (!is_text(lx, p, len))
@@ -1136,7 +1189,7 @@ static int lex_file(void *arg, const char *path, const char *bytes, size_t len)
 {
 	struct lexer *lx = arg;
 	const char *file = lx->file, *name;
-	int line = lx->line;
+	int line = lx->line, col = lx->col;
 
 	if (lx->stop)
 		return -ECANCELED;
@@ -1154,6 +1207,7 @@ static int lex_file(void *arg, const char *path, const char *bytes, size_t len)
 	if (file) {
 		lx->file = file;
 		lx->line = line;
+		lx->col = col;
 	}
 	return lx->stop ? lx->err : 0;
 }
@@ -1169,6 +1223,7 @@ static void lexer_fini(struct lexer *lx)
 	free(lx->raw);
 	free(lx->text);
 	free(lx->words);
+	free(lx->cols);
 }
 
 int conf_lex(struct conf *c, const char *path, const struct conf_io *io, struct conf_diag *d, conf_line_fn fn,

@@ -1,784 +1,875 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Keyword tables -> struct conf.
+ * Keyword tables and blocks -> struct conf, by way of the notes in struct conf_parser.
  *
- * While the file is read, what it says about an instance is noted in struct inst, word by word with its line. The
- * defaults depend on each other and on global_defs, which may come last; finish() applies them when all is read.
- *
- * A new keyword is one row in a table, or one row and one small function.
+ * A new keyword is one row in a table, or one row and one small function. The tables of global_defs are in conf_global.c,
+ * those of scripts, files, processes and groups in conf_track.c.
  */
-#include "conf_lex.h"
+#include "conf_int.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MS_NS  1000000ull
-#define SEC_NS 1000000000ull
-
 enum {
-	SKIP_DEPTH_MAX = 64, /* blocks inside a block that is skipped */
-	LIST_MAX = 255,      /* VIPs of an instance: Count IPvX Addr has eight bits (RFC 9568 5.2.5); peers likewise */
+	SKIP_DEPTH_MAX = 64,     /* blocks inside a block that is skipped */
+	PEERS_MAX = 255,         /* the data plane's own limit */
+	RULE_PREF_FIRST = 16384, /* spec 3.3 */
 };
 
-enum auth_type { AUTH_NONE, AUTH_PASS, AUTH_AH };
+/* ---- setters of vrrp_instance ---- */
 
-/* Where something was said. */
-struct at {
-	const char *file;
-	int line;
-};
-
-/* One value of the file. */
-struct val {
-	bool set;
-	bool bad; /* a message said so; @v is not to be used */
-	uint64_t v;
-	struct at at;
-};
-
-/* `dev IF` of one VIP, compared with `interface` when that is known. */
-struct vip_dev {
-	struct at at;
-	char ifname[CONF_IFNAME_MAX];
-	char vip[46];
-};
-
-/* What the file says about one instance. */
-struct inst {
-	struct val version, state, priority, vrid, advert_ns, preempt, csum, auth_type, auth_pass;
-	struct val peer_block, unicast_src; /* only whether they are there */
-	uint8_t pass[CONF_AUTH_LEN];
-	struct vip_dev *devs;
-	size_t ndevs;
-	unsigned int reported; /* enum conf_reported */
-	bool too_many_vips, too_many_peers;
-};
-
-struct globals {
-	struct val version, csum, rt_priority;
-};
-
-enum ctx { CTX_ROOT, CTX_GLOBAL, CTX_INSTANCE, CTX_AUTH, CTX_VIPS, CTX_PEERS, CTX_NONE };
-
-struct parser;
-
-struct key {
-	const char *word;
-	void (*set)(struct parser *p, const struct key *k, const struct conf_line *l);
-	size_t off;         /* of the struct val in struct inst or struct globals */
-	uint64_t min, max;  /* legal range; for flags, @max is the value that the word stands for */
-	const char *what;   /* "a number from 1 to 255", for messages; NULL: no value needed */
-	unsigned int fault; /* enum conf_reported to note with a bad value */
-	enum ctx block;     /* the block that follows, or CTX_NONE */
-};
-
-struct open_block {
-	enum ctx ctx;
-	const char *word;
-	struct at at;
-};
-
-struct parser {
-	struct conf *conf;
-	struct conf_diag *diag;
-	struct inst *insts; /* one for each conf->vrs */
-	struct globals globals;
-	struct open_block stack[8]; /* more than any row of the tables can nest */
-	size_t depth;
-	struct open_block want; /* a block whose '{' must be next */
-	char unknown[64];       /* word that may open a block to skip; empty: none */
-	struct at unknown_at;
-	unsigned int skip; /* depth inside a skipped block */
-	struct at skip_at;
-	bool oom;
-};
-
-/* ---- messages ---- */
-
-static struct at here(const struct conf_line *l)
+static void set_state(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	return (struct at){ l->file, l->line };
-}
-
-#define WARN_AT(p, at, ...)  conf_say((p)->diag, CONF_WARN, (at).file, (at).line, __VA_ARGS__)
-#define ERROR_AT(p, at, ...) conf_say((p)->diag, CONF_ERROR, (at).file, (at).line, __VA_ARGS__)
-#define WARN(p, l, ...)      conf_say((p)->diag, CONF_WARN, (l)->file, (l)->line, __VA_ARGS__)
-#define ERROR(p, l, ...)     conf_say((p)->diag, CONF_ERROR, (l)->file, (l)->line, __VA_ARGS__)
-
-/* ---- the tree ---- */
-
-void conf_init(struct conf *c)
-{
-	memset(c, 0, sizeof(*c));
-}
-
-void conf_free(struct conf *c)
-{
-	for (size_t i = 0; i < c->nvrs; i++) {
-		free(c->vrs[i].vips);
-		free(c->vrs[i].peers);
-	}
-	for (size_t i = 0; i < c->nfiles; i++)
-		free(c->files[i]);
-	free(c->vrs);
-	free(c->files);
-	memset(c, 0, sizeof(*c));
-}
-
-/* Room for one more in an array of @n: grows when @n is a power of two, so no capacity has to be kept. */
-static void *grow(void *array, size_t n, size_t size)
-{
-	if (n & (n - 1))
-		return array;
-	return realloc(array, (n ? n * 2 : 1) * size);
-}
-
-struct conf_vr *conf_add_vr(struct conf *c, const char *name)
-{
-	struct conf_vr *vrs = grow(c->vrs, c->nvrs, sizeof(*vrs)), *vr;
-
-	if (!vrs)
-		return NULL;
-	c->vrs = vrs;
-	vr = &vrs[c->nvrs++];
-	memset(vr, 0, sizeof(*vr));
-	snprintf(vr->name, sizeof(vr->name), "%s", name);
-	vr->file = "";
-	vr->version = 3;
-	vr->priority = 100; /* RFC 9568 6.1 */
-	vr->adver_ns = SEC_NS;
-	vr->preempt = true;
-	return vr;
-}
-
-static bool same_addr(const struct conf_addr *a, const struct conf_addr *b)
-{
-	return a->family == b->family && !memcmp(a->b, b->b, sizeof(a->b));
-}
-
-int conf_vr_add_vip(struct conf_vr *vr, const struct conf_addr *addr, uint8_t plen, int line)
-{
-	struct conf_vip *vips;
-
-	for (size_t i = 0; i < vr->nvips; i++)
-		if (same_addr(&vr->vips[i].addr, addr))
-			return -EEXIST;
-	vips = grow(vr->vips, vr->nvips, sizeof(*vips));
-	if (!vips)
-		return -ENOMEM;
-	vr->vips = vips;
-	vips[vr->nvips++] = (struct conf_vip){ .addr = *addr, .plen = plen, .line = line };
-	if (!vr->family)
-		vr->family = addr->family;
-	return 0;
-}
-
-int conf_vr_add_peer(struct conf_vr *vr, const struct conf_addr *addr)
-{
-	struct conf_peer *peers;
-
-	for (size_t i = 0; i < vr->npeers; i++)
-		if (same_addr(&vr->peers[i].addr, addr))
-			return -EEXIST;
-	peers = grow(vr->peers, vr->npeers, sizeof(*peers));
-	if (!peers)
-		return -ENOMEM;
-	vr->peers = peers;
-	peers[vr->npeers++] = (struct conf_peer){ .addr = *addr };
-	vr->unicast = true;
-	if (!vr->family)
-		vr->family = addr->family;
-	return 0;
-}
-
-/* ---- values ---- */
-
-/* Digits only, after an optional '+'; blanks in front can come out of quotes. */
-static bool parse_number(const char *s, uint64_t *out)
-{
-	s += strspn(s, " \t");
-	s += *s == '+';
-	if (!*s || strlen(s) > 18)
-		return false;
-	for (*out = 0; *s; s++) {
-		if (*s < '0' || *s > '9')
-			return false;
-		*out = *out * 10 + (uint64_t)(*s - '0');
-	}
-	return true;
-}
-
-/* Decimal seconds with at most six places. */
-static bool parse_seconds(const char *s, uint64_t *ns)
-{
-	char whole[24];
-	const char *dot;
-	uint64_t sec = 0, frac = 0, unit = SEC_NS;
-	size_t n;
-
-	s += strspn(s, " \t");
-	dot = strchr(s, '.');
-	n = dot ? (size_t)(dot - s) : strlen(s);
-	if (n >= sizeof(whole) || (n == 0 && !dot))
-		return false;
-	memcpy(whole, s, n);
-	whole[n] = '\0';
-	if (n && !parse_number(whole, &sec))
-		return false;
-	if (dot) {
-		n = strlen(dot + 1);
-		if (n < 1 || n > 6 || dot[1] == '+' || dot[1] == ' ' || dot[1] == '\t' || !parse_number(dot + 1, &frac))
-			return false;
-		while (n--)
-			unit /= 10;
-	}
-	if (sec > 1000000000)
-		return false;
-	*ns = sec * SEC_NS + frac * unit;
-	return true;
-}
-
-int conf_parse_addr(const char *text, struct conf_addr *out, uint8_t *plen_out)
-{
-	char addr[64];
-	const char *slash = plen_out ? strchr(text, '/') : NULL;
-	size_t n = slash ? (size_t)(slash - text) : strlen(text);
-	bool v6 = memchr(text, ':', n) != NULL;
-	uint64_t plen = v6 ? 128 : 32;
-
-	if (n >= sizeof(addr))
-		return -EINVAL;
-	memcpy(addr, text, n);
-	addr[n] = '\0';
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, addr, out->b) != 1)
-		return -EINVAL;
-	out->family = v6 ? 6 : 4;
-	if (!plen_out)
-		return 0;
-	if (slash && (slash[1] < '0' || slash[1] > '9' || !parse_number(slash + 1, &plen) || plen > (v6 ? 128 : 32)))
-		return -ERANGE;
-	*plen_out = (uint8_t)plen;
-	return 0;
-}
-
-const char *conf_addr_str(const struct conf_addr *a, char *buf, size_t len)
-{
-	if (!a->family || !inet_ntop(a->family == 6 ? AF_INET6 : AF_INET, a->b, buf, (socklen_t)len))
-		snprintf(buf, len, "none");
-	return buf;
-}
-
-/* ---- setters, one for each kind of keyword ---- */
-
-static struct conf_vr *cur_vr(const struct parser *p)
-{
-	return &p->conf->vrs[p->conf->nvrs - 1];
-}
-
-static struct inst *cur_inst(const struct parser *p)
-{
-	return &p->insts[p->conf->nvrs - 1];
-}
-
-static struct val *key_val(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	bool global = p->stack[p->depth - 1].ctx == CTX_GLOBAL;
-	struct val *v = (struct val *)((global ? (char *)&p->globals : (char *)cur_inst(p)) + k->off);
-
-	v->set = true;
-	v->at = here(l);
-	return v;
-}
-
-static void bad_value(struct parser *p, const struct key *k, struct val *v)
-{
-	v->bad = true;
-	if (k->fault)
-		cur_inst(p)->reported |= k->fault;
-}
-
-static void set_number(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	struct val *v = key_val(p, k, l);
-	uint64_t n;
-
-	if (!parse_number(l->word[1], &n)) {
-		ERROR(p, l, "%s \"%.60s\" is not a whole number; write %s", k->word, l->word[1], k->what);
-		bad_value(p, k, v);
-	} else if (n < k->min || n > k->max) {
-		ERROR(p, l, "%s %.60s is outside %llu-%llu; write %s", k->word, l->word[1], (unsigned long long)k->min,
-		      (unsigned long long)k->max, k->what);
-		bad_value(p, k, v);
-	} else {
-		v->v = n;
-	}
-}
-
-/* keepalived moves the value into its range and runs. */
-static void set_clamped(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	struct val *v = key_val(p, k, l);
-	uint64_t n;
-
-	if (!parse_number(l->word[1], &n)) {
-		ERROR(p, l, "%s \"%.60s\" is not a whole number; write %s", k->word, l->word[1], k->what);
-		return;
-	}
-	v->v = n < k->min ? k->min : n > k->max ? k->max : n;
-	if (v->v != n)
-		WARN(p, l, "%s %.60s is outside %llu-%llu, %llu is used; write %s", k->word, l->word[1],
-		     (unsigned long long)k->min, (unsigned long long)k->max, (unsigned long long)v->v, k->what);
-}
-
-static void set_seconds(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	struct val *v = key_val(p, k, l);
-	uint64_t ns;
-
-	if (!parse_seconds(l->word[1], &ns)) {
-		ERROR(p, l, "%s \"%.60s\" is not a number of seconds; write %s", k->word, l->word[1], k->what);
-		bad_value(p, k, v);
-	} else if (ns < k->min || ns > k->max) {
-		ERROR(p, l, "%s %.60s is outside the legal range; write %s", k->word, l->word[1], k->what);
-		bad_value(p, k, v);
-	} else {
-		v->v = ns;
-	}
-}
-
-static void set_flag(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	key_val(p, k, l)->v = k->max;
-}
-
-/* Without a value, the keyword means yes. */
-static void set_bool(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	static const char *const yes[] = { "on", "true", "yes" }, *const no[] = { "off", "false", "no" };
-	struct val *v = key_val(p, k, l);
-
-	v->v = 1;
-	if (l->nwords == 1)
-		return;
-	for (size_t i = 0; i < 3; i++) {
-		if (!strcmp(l->word[1], yes[i]))
-			return;
-		if (!strcmp(l->word[1], no[i])) {
-			v->v = 0;
-			return;
-		}
-	}
-	ERROR(p, l, "%s \"%.60s\" is not understood; write on or off", k->word, l->word[1]);
-}
-
-static void set_nothing(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	(void)p;
-	(void)k;
-	(void)l;
-}
-
-static void set_state(struct parser *p, const struct key *k, const struct conf_line *l)
-{
-	struct val *v = key_val(p, k, l);
+	struct conf_val *v = conf_note(p, k, l);
 
 	if (!strcmp(l->word[1], "MASTER"))
 		v->v = 1; /* and stays, whatever a second line says: keepalived does so */
 	else if (strcmp(l->word[1], "BACKUP") != 0)
-		WARN(p, l, "state \"%.60s\" is neither MASTER nor BACKUP, in capitals, and counts as BACKUP",
-		     l->word[1]);
+		CONF_TELL_WARN(p, l, 1,
+			       "state \"%.60s\" is neither MASTER nor BACKUP, in capitals, and counts as BACKUP",
+			       l->word[1]);
 }
 
-static void set_ifname(struct parser *p, const struct key *k, const struct conf_line *l)
+/* KA-2: what is no priority counts as 100, also with state MASTER. */
+static void set_priority(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	struct conf_vr *vr = cur_vr(p);
-	size_t len = strlen(l->word[1]);
+	uint64_t n;
 
-	if (!len || len >= sizeof(vr->ifname) || strpbrk(l->word[1], "/ \t")) {
-		ERROR(p, l, "interface \"%.60s\" is not an interface name; write %s", l->word[1], k->what);
-		cur_inst(p)->reported |= CONF_REP_IFNAME;
+	if (!conf_take_number(p, k, l, &n))
+		n = 100;
+	conf_note(p, k, l)->v = n;
+}
+
+static void set_ifname(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	struct conf_vr *vr = conf_cur_vr(p);
+	struct conf_at at = conf_line_at(l, 1);
+
+	if (!conf_good_ifname(l->word[1])) {
+		CONF_TELL_ERROR(p, l, 1, "interface \"%.60s\" is not an interface name; write %s", l->word[1], k->what);
+		conf_cur_inst(p)->reported |= CONF_REP_IFNAME;
 		return;
 	}
-	memcpy(vr->ifname, l->word[1], len + 1);
+	snprintf(vr->ifname, sizeof(vr->ifname), "%s", l->word[1]);
+	if (strcmp(vr->ifname, "lo") != 0)
+		conf_need_iface(p, vr->ifname, "interface", &at);
 }
 
-static void set_auth_type(struct parser *p, const struct key *k, const struct conf_line *l)
+static void set_auth_type(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	struct val *v = key_val(p, k, l);
+	struct conf_val *v = conf_note(p, k, l);
 
-	v->v = AUTH_NONE;
-	v->bad = false;
-	if (!strcmp(l->word[1], "PASS")) {
-		v->v = AUTH_PASS;
-	} else if (!strcmp(l->word[1], "AH")) {
-		v->v = AUTH_AH;
-	} else {
-		ERROR(p, l, "auth_type \"%.60s\" is not known and would leave the router without a password; write %s",
-		      l->word[1], k->what);
-		v->bad = true;
-	}
+	v->v = CONF_AUTH_NONE;
+	if (!strcmp(l->word[1], "PASS"))
+		v->v = CONF_AUTH_PASS;
+	else if (!strcmp(l->word[1], "AH"))
+		v->v = CONF_AUTH_AH;
+	else
+		CONF_TELL_WARN(p, l, 1,
+			       "auth_type \"%.60s\" is not known; the instance runs WITHOUT AUTHENTICATION, as in "
+			       "keepalived, write PASS in capitals",
+			       l->word[1]);
 }
 
-static void set_auth_pass(struct parser *p, const struct key *k, const struct conf_line *l)
+static void set_auth_pass(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	struct inst *in = cur_inst(p);
+	struct conf_inst *in = conf_cur_inst(p);
 	size_t len = strlen(l->word[1]);
 
-	key_val(p, k, l)->v = len;
+	conf_note(p, k, l)->v = len;
 	memset(in->pass, 0, sizeof(in->pass));
 	memcpy(in->pass, l->word[1], len < sizeof(in->pass) ? len : sizeof(in->pass));
 }
 
-/* The first address fixes the family of the instance. */
-static bool fits_family(struct parser *p, const struct conf_line *l, const char *text, const struct conf_addr *a)
+/* The first address fixes the family of the instance (spec 1.4). */
+static bool fits_family(struct conf_parser *p, const struct conf_line *l, size_t i, const struct conf_addr *a,
+			const char *advice)
 {
-	struct conf_vr *vr = cur_vr(p);
+	struct conf_vr *vr = conf_cur_vr(p);
 
 	if (!vr->family)
 		vr->family = a->family;
 	if (vr->family == a->family)
 		return true;
-	ERROR(p, l, "\"%.60s\" is IPv%d in an IPv%d instance; give each family its own vrrp_instance", text, a->family,
-	      vr->family);
+	CONF_TELL_WARN(p, l, i, "\"%.60s\" is IPv%d in an IPv%d instance and is dropped; %s", l->word[i], a->family,
+		       vr->family, advice);
 	return false;
 }
 
-static void set_src(struct parser *p, const struct key *k, const struct conf_line *l)
+#define OWN_FAMILY "give each family its own vrrp_instance"
+
+static void set_src(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
 	char text[64];
 	struct conf_addr a;
 
+	if (k->off) /* unicast_src_ip */
+		conf_note(p, k, l);
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(l->word[1], "/-"), l->word[1]); /* cut like keepalived */
 	if (conf_parse_addr(text, &a, NULL))
-		ERROR(p, l, "%s \"%.60s\" is not an IP address; write %s", k->word, l->word[1], k->what);
-	else if (fits_family(p, l, l->word[1], &a))
-		cur_vr(p)->src = a;
+		CONF_TELL_WARN(p, l, 1,
+			       "%s \"%.60s\" is not an IP address; the line is dropped and the interface's own address "
+			       "is used, write %s",
+			       k->word, l->word[1], k->what);
+	else if (fits_family(p, l, 1, &a, OWN_FAMILY))
+		conf_cur_vr(p)->src = a;
 }
 
-static void set_unicast_src(struct parser *p, const struct key *k, const struct conf_line *l)
+static void set_mcast_dst(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	key_val(p, k, l);
-	set_src(p, k, l);
+	struct conf_addr a;
+
+	if (conf_parse_addr(l->word[1], &a, NULL) || (a.family == 4 ? a.b[0] >> 4 != 14 : a.b[0] != 0xff))
+		CONF_TELL_WARN(p, l, 1,
+			       "%s \"%.60s\" is not a multicast address; the line is dropped and the usual group is "
+			       "used, write "
+			       "%s",
+			       k->word, l->word[1], k->what);
+	else if (fits_family(p, l, 1, &a, OWN_FAMILY))
+		conf_cur_vr(p)->group = a;
 }
 
-static void open_peers(struct parser *p, const struct key *k, const struct conf_line *l)
+static void note_block(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	key_val(p, k, l);
+	conf_note(p, k, l);
 }
 
-static void open_instance(struct parser *p, const struct key *k, const struct conf_line *l)
+static void set_notify_deleted(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	struct inst *insts = grow(p->insts, p->conf->nvrs, sizeof(*insts));
+	conf_cur_vr(p)->notify.deleted_set = true;
+	if (l->nwords > 1)
+		conf_put_cmd(p, k, l);
+}
+
+static void open_instance(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	struct conf_inst *insts;
 	struct conf_vr *vr;
 
-	if (!insts) {
-		p->oom = true;
+	(void)k;
+	if (l->nwords > 1 && strlen(l->word[1]) >= CONF_NAME_MAX) {
+		CONF_TELL_ERROR(p, l, 1, "vrrp_instance name \"%.80s\" has %zu characters; use at most %d", l->word[1],
+				strlen(l->word[1]), CONF_NAME_MAX - 1);
+		conf_skip_block(p, l);
 		return;
 	}
+	if (!conf_open_named(p, l, CONF_MAP_INSTANCE, p->conf->nvrs))
+		return;
+	insts = conf_grow(p, p->insts, p->conf->nvrs, sizeof(*insts));
+	if (!insts)
+		return;
 	p->insts = insts;
 	memset(&insts[p->conf->nvrs], 0, sizeof(*insts));
-	vr = conf_add_vr(p->conf, l->nwords > 1 ? l->word[1] : "");
+	vr = conf_add_vr(p->conf, l->word[1]);
 	if (!vr) {
 		p->oom = true;
 		return;
 	}
-	vr->file = l->file;
-	vr->line = l->line;
-	if (l->nwords == 1 || !*l->word[1])
-		ERROR(p, l, "%s has no name; write one word before the \"{\"", k->word);
-	else if (l->nwords > 2)
-		ERROR(p, l, "%s \"%.60s\" is followed by \"%.60s\"; put a name with blanks in double quotes", k->word,
-		      l->word[1], l->word[2]);
-	else if (strlen(l->word[1]) >= CONF_NAME_MAX)
-		ERROR(p, l, "%s name \"%.80s\" has %zu characters; use at most %d", k->word, l->word[1],
-		      strlen(l->word[1]), CONF_NAME_MAX - 1);
-	else
-		return;
-	cur_inst(p)->reported |= CONF_REP_NAME;
+	vr->at = conf_line_at(l, 0);
 }
 
-/* ---- tables ---- */
+static void open_garp_group(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	struct conf *c = p->conf;
+	struct conf_garp_group *g = conf_grow(p, c->garp_groups, c->ngarp_groups, sizeof(*g));
 
-#define IN(field) offsetof(struct inst, field)
-#define GL(field) offsetof(struct globals, field)
+	(void)k;
+	if (!g)
+		return;
+	c->garp_groups = g;
+	g[c->ngarp_groups++] = (struct conf_garp_group){ .at = conf_line_at(l, 0) };
+}
 
-static const struct key root_keys[] = {
-	{ "global_defs", NULL, 0, 0, 0, NULL, 0, CTX_GLOBAL },
-	{ "vrrp_instance", open_instance, 0, 0, 0, NULL, 0, CTX_INSTANCE },
+/* One interface is in one group only. */
+static void add_garp_if(struct conf_parser *p, const struct conf_line *l, size_t i)
+{
+	struct conf_garp_group *g = &p->conf->garp_groups[p->conf->ngarp_groups - 1];
+	struct conf_at at = conf_line_at(l, i);
+	const char *name = l->word[i];
+	bool fresh;
+
+	if (!conf_good_ifname(name)) {
+		CONF_TELL_WARN(p, l, i, "\"%.60s\" is not an interface name and is ignored", name);
+		return;
+	}
+	if (!conf_map_put(&p->map, CONF_MAP_GARP_IF, 0, name, strlen(name), &fresh)) {
+		p->oom = true;
+	} else if (!fresh) {
+		CONF_TELL_WARN(p, l, i, "interface %s is in a garp_group already and is ignored here", name);
+	} else {
+		void *bigger = conf_grow(p, g->ifs, g->nifs, sizeof(*g->ifs));
+
+		if (!bigger)
+			return;
+		g->ifs = bigger;
+		snprintf(g->ifs[g->nifs++], CONF_IFNAME_MAX, "%s", name);
+		conf_need_iface(p, name, "interface of a garp_group", &at);
+	}
+}
+
+static void set_garp_if(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	(void)k;
+	add_garp_if(p, l, 1);
+}
+
+static void garp_ifs_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	for (size_t i = 0; i < l->nwords; i++)
+		add_garp_if(p, l, i);
+}
+
+/* ---- the tables of this file ---- */
+
+#define IN(f) offsetof(struct conf_inst, f)
+#define VR(f) offsetof(struct conf_vr, f)
+#define NOT_DONE(w, why)                                                                                               \
+	{                                                                                                              \
+		.word = w, .set = conf_not_done, .fallback = why, .words = CONF_WORDS_ANY                              \
+	}
+#define NO_EFFECT(w)                                                                                                   \
+	{                                                                                                              \
+		.word = w, .set = conf_no_effect, .words = CONF_WORDS_ANY                                              \
+	}
+#define LIST(w, c)                                                                                                     \
+	{                                                                                                              \
+		.word = w, .block = c                                                                                  \
+	}
+#define NOTIFY(w, f)                                                                                                   \
+	{                                                                                                              \
+		.word = w, .set = conf_put_cmd, .off = VR(notify.f), .min = 1, .max = 1,                               \
+		.what = "a command, in double quotes if it has arguments", .words = CONF_WORDS_ANY                     \
+	}
+
+static const struct conf_key root_keys[] = {
+	{ .word = "global_defs", .block = CONF_CTX_GLOBAL },
+	{ .word = "vrrp_instance", .set = open_instance, .what = "a name", .block = CONF_CTX_INSTANCE },
+	{ .word = "vrrp_script", .set = conf_open_script, .what = "a name", .block = CONF_CTX_SCRIPT },
+	{ .word = "vrrp_sync_group", .set = conf_open_group, .what = "a name", .block = CONF_CTX_GROUP },
+	{ .word = "track_file", .set = conf_open_file, .what = "a name", .block = CONF_CTX_FILE },
+	{ .word = "vrrp_track_file", .set = conf_open_file, .what = "a name", .block = CONF_CTX_FILE },
+	{ .word = "vrrp_track_process", .set = conf_open_process, .what = "a name", .block = CONF_CTX_PROCESS },
+	{ .word = "garp_group", .set = open_garp_group, .block = CONF_CTX_GARP_GROUP },
+	{ .word = "track_group", .set = conf_open_track_group, .what = "a name", .block = CONF_CTX_TRACK_GROUP },
+	LIST("static_ipaddress", CONF_CTX_STATIC_ADDRS),
+	LIST("static_routes", CONF_CTX_STATIC_ROUTES),
+	LIST("static_rules", CONF_CTX_STATIC_RULES),
+	LIST("interface_up_down_delays", CONF_CTX_UPDOWN),
+	{ .word = "child_wait_time",
+	  .set = conf_put_uint,
+	  .off = offsetof(struct conf_globals, child_wait_s),
+	  .max = 3600,
+	  .what = "a number of seconds" },
+	{ .word = "xdp_mode", .set = conf_put_mode, .what = "native, skb or auto" },
+	NOT_DONE("bfd_instance", "there are no BFD sessions, and what tracks them is not tracked"),
+	NOT_DONE("linkbeat_interfaces", "link states come from netlink, not from polling"),
+	NOT_DONE("linkbeat_use_polling", "link states come from netlink, not from polling"),
+	NOT_DONE("net_namespace",
+		 "everything runs in the namespace it is started in; use \"ip netns exec\" or systemd's "
+		 "NetworkNamespacePath="),
+	NOT_DONE("instance", "pid files get no suffix; name them on the command line"),
+	NOT_DONE("use_pid_dir", "pid files are named on the command line"),
+	NO_EFFECT("namespace_with_ipsets"), /* no ipsets are used */
 };
 
-static const struct key global_keys[] = {
-	{ "router_id", set_nothing, 0, 0, 0, "a word", 0, CTX_NONE },
-	{ "vrrp_version", set_number, GL(version), 2, 3, "2 or 3", 0, CTX_NONE },
-	{ "vrrp_rt_priority", set_clamped, GL(rt_priority), 1, 99, "a number from 1 to 99", 0, CTX_NONE },
-	{ "v3_checksum_as_v2", set_bool, GL(csum), 0, 0, NULL, 0, CTX_NONE },
+static const struct conf_key instance_keys[] = {
+	{ .word = "state", .set = set_state, .off = IN(state), .what = "MASTER or BACKUP" },
+	{ .word = "interface",
+	  .set = set_ifname,
+	  .what = "a name of 1 to 15 characters without blanks, such as eth0",
+	  .reported = CONF_REP_IFNAME },
+	{ .word = "virtual_router_id",
+	  .set = conf_note_number,
+	  .off = IN(vrid),
+	  .min = 1,
+	  .max = 255,
+	  .what = "a number from 1 to 255",
+	  .reported = CONF_REP_VRID },
+	{ .word = "priority",
+	  .set = set_priority,
+	  .off = IN(priority),
+	  .min = 1,
+	  .max = 255,
+	  .what = "a number from 1 to 255",
+	  .fallback = "100 is used" },
+	{ .word = "advert_int",
+	  .set = conf_note_seconds,
+	  .off = IN(advert_ns),
+	  .min = 10 * CONF_MS_NS,
+	  .max = 255 * CONF_SEC_NS,
+	  .what = "1 to 255 seconds for version 2, or 0.01 to 40.95 for version 3",
+	  .fallback = "1 is used" },
+	{ .word = "nopreempt", .set = conf_note_flag, .off = IN(preempt), .max = 0 },
+	{ .word = "preempt", .set = conf_note_flag, .off = IN(preempt), .max = 1 },
+	{ .word = "preempt_delay",
+	  .set = conf_note_seconds,
+	  .off = IN(preempt_delay),
+	  .max = 1000 * CONF_SEC_NS,
+	  .what = "0 to 1000 seconds",
+	  .fallback = "there is no delay" },
+	CONF_COMMON_KEYS(""),
+	{ .word = "strict_mode", .set = conf_note_bool, .off = CONF_COMMON(strict) },
+	{ .word = "mcast_src_ip", .set = set_src, .what = "an address of this interface" },
+	{ .word = "unicast_src_ip", .set = set_src, .off = IN(unicast_src), .what = "an address of this interface" },
+	{ .word = "mcast_dst_ip", .set = set_mcast_dst, .what = "a multicast address such as 224.0.0.18" },
+	{ .word = "unicast_ttl",
+	  .set = conf_note_number,
+	  .off = IN(unicast_ttl),
+	  .max = 255,
+	  .what = "a number from 0 to 255",
+	  .fallback = "255 is used" },
+	{ .word = "unicast_fault_no_peer", .set = conf_put_yes, .off = VR(unicast_fault_no_peer) },
+	{ .word = "track_src_ip", .set = conf_put_yes, .off = VR(track_src_ip) },
+	{ .word = "dont_track_primary", .set = conf_put_yes, .off = VR(dont_track_primary) },
+	{ .word = "accept", .set = conf_note_flag, .off = IN(accept), .max = 1 },
+	{ .word = "no_accept", .set = conf_note_flag, .off = IN(accept), .max = 0 },
+	{ .word = "no_virtual_ipaddress", .set = conf_note_flag, .off = IN(no_vip), .max = 1 },
+	{ .word = "authentication", .block = CONF_CTX_AUTH },
+	LIST("virtual_ipaddress", CONF_CTX_VIPS),
+	LIST("virtual_ipaddress_excluded", CONF_CTX_EXCLUDED),
+	LIST("virtual_routes", CONF_CTX_ROUTES),
+	LIST("virtual_rules", CONF_CTX_RULES),
+	{ .word = "unicast_peer", .set = note_block, .off = IN(peer_block), .block = CONF_CTX_PEERS },
+	LIST("track_interface", CONF_CTX_TRACK_IFS),
+	LIST("track_script", CONF_CTX_TRACK_SCRIPTS),
+	LIST("track_file", CONF_CTX_TRACK_FILES),
+	LIST("track_process", CONF_CTX_TRACK_PROCESSES),
+	NOTIFY("notify", any),
+	NOTIFY("notify_master", master),
+	NOTIFY("notify_backup", backup),
+	NOTIFY("notify_fault", fault),
+	NOTIFY("notify_stop", stop),
+	NOTIFY("notify_master_rx_lower_pri", master_rx_lower_pri),
+	{ .word = "notify_deleted",
+	  .set = set_notify_deleted,
+	  .off = VR(notify.deleted),
+	  .min = 1,
+	  .max = 1,
+	  .words = CONF_WORDS_ANY },
+	{ .word = "promote_secondaries", .set = conf_put_yes, .off = VR(promote_secondaries) },
+	{ .word = "use_vmac", .set = conf_put_yes, .off = VR(use_vmac), .words = CONF_WORDS_ANY },
+	{ .word = "vmac_xmit_base", .set = conf_put_yes, .off = VR(vmac_xmit_base) },
+	NOT_DONE("use_vmac_addr", "addresses on other interfaces keep the interface's own MAC"),
+	NOT_DONE("use_ipvlan", "addresses go to the interface itself, with its own MAC"),
+	NOT_DONE("auth_hmac", "adverts carry NO HMAC and none is asked for; routers that enforce it drop them"),
+	NOT_DONE("track_bfd", "there are no BFD sessions, so this instance runs as if they were up"),
+	NOT_DONE("vrf", "the instance runs on its interface only"),
+	NOT_DONE("timer_expired_backup", "running late does not lead to BACKUP"),
+	NOT_DONE("thread_timer_expired", "running late does not lead to BACKUP"),
+	NOT_DONE("old_unicast_checksum", "checksums are those of the RFC"),
+	NOT_DONE("kernel_rx_buf_size", "socket buffers have the system's size"),
+	NOT_DONE("linkbeat_use_polling", "link states come from netlink, not from polling"),
+	NOT_DONE("lvs_sync_daemon_interface", "the IPVS sync daemon is keepalived's"),
+	NO_EFFECT("native_ipv6"), /* obsolete in keepalived */
+	NO_EFFECT("debug"),       /* without effect in keepalived */
 };
 
-static const struct key instance_keys[] = {
-	{ "state", set_state, IN(state), 0, 0, "MASTER or BACKUP", 0, CTX_NONE },
-	{ "interface", set_ifname, 0, 0, 0, "a name of 1 to 15 characters without blanks, such as eth0",
-	  CONF_REP_IFNAME, CTX_NONE },
-	{ "virtual_router_id", set_number, IN(vrid), 1, 255, "a number from 1 to 255", CONF_REP_VRID, CTX_NONE },
-	{ "priority", set_number, IN(priority), 1, 255, "a number from 1 to 255", CONF_REP_PRIORITY, CTX_NONE },
-	{ "advert_int", set_seconds, IN(advert_ns), 10 * MS_NS, 255 * SEC_NS,
-	  "1 to 255 seconds for version 2, or 0.01 to 40.95 for version 3", CONF_REP_ADVERT, CTX_NONE },
-	{ "version", set_number, IN(version), 2, 3, "2 or 3", 0, CTX_NONE },
-	{ "nopreempt", set_flag, IN(preempt), 0, 0, NULL, 0, CTX_NONE },
-	{ "preempt", set_flag, IN(preempt), 0, 1, NULL, 0, CTX_NONE },
-	{ "v3_checksum_as_v2", set_bool, IN(csum), 0, 0, NULL, 0, CTX_NONE },
-	{ "mcast_src_ip", set_src, 0, 0, 0, "an address of this interface", 0, CTX_NONE },
-	{ "unicast_src_ip", set_unicast_src, IN(unicast_src), 0, 0, "an address of this interface", 0, CTX_NONE },
-	{ "authentication", NULL, 0, 0, 0, NULL, 0, CTX_AUTH },
-	{ "virtual_ipaddress", NULL, 0, 0, 0, NULL, 0, CTX_VIPS },
-	{ "unicast_peer", open_peers, IN(peer_block), 0, 0, NULL, 0, CTX_PEERS },
+static const struct conf_key auth_keys[] = {
+	{ .word = "auth_type", .set = set_auth_type, .off = IN(auth_type), .what = "PASS" },
+	{ .word = "auth_pass", .set = set_auth_pass, .off = IN(auth_pass), .what = "a password of 1 to 8 characters" },
 };
 
-static const struct key auth_keys[] = {
-	{ "auth_type", set_auth_type, IN(auth_type), 0, 0, "PASS", 0, CTX_NONE },
-	{ "auth_pass", set_auth_pass, IN(auth_pass), 0, 0, "a password of 1 to 8 characters", 0, CTX_NONE },
+static const struct conf_key garp_group_keys[] = {
+	{ .word = "garp_interval",
+	  .set = conf_put_seconds,
+	  .off = offsetof(struct conf_garp_group, garp_interval_ns),
+	  .max = 4294 * CONF_SEC_NS,
+	  .what = "seconds",
+	  .fallback = "the line is ignored" },
+	{ .word = "gna_interval",
+	  .set = conf_put_seconds,
+	  .off = offsetof(struct conf_garp_group, gna_interval_ns),
+	  .max = 4294 * CONF_SEC_NS,
+	  .what = "seconds",
+	  .fallback = "the line is ignored" },
+	{ .word = "interface", .set = set_garp_if, .what = "the name of an interface" },
+	LIST("interfaces", CONF_CTX_GARP_IFS),
 };
 
-/* Words after a VIP; the number says how many values follow the word. */
-static const struct {
-	const char *word;
-	size_t values;
-} vip_options[] = {
-	{ "dev", 1 },      { "brd", 1 },      { "broadcast", 1 }, { "scope", 1 },         { "label", 1 },
-	{ "peer", 1 },     { "home", 0 },     { "-nodad", 0 },    { "mngtmpaddr", 0 },    { "noprefixroute", 0 },
-	{ "autojoin", 0 }, { "no_track", 0 }, { "use_vmac", 0 },  { "preferred_lft", 1 }, { "track_group", 1 },
+static const struct conf_key track_group_keys[] = {
+	{ .word = "group", .set = conf_open_members, .block = CONF_CTX_MEMBERS },
+};
+
+/* IPVS, health checks and their processes (tier X): keepalived's business, also beside this program. */
+static const char *const ipvs_words[] = {
+	"virtual_server",
+	"virtual_server_group",
+	"SSL",
+	"net_namespace_ipvs",
+	"lvs_id",
+	"lvs_flush",
+	"lvs_flush_on_stop",
+	"lvs_flush_onstop",
+	"lvs_timeouts",
+	"lvs_sync_daemon",
+	"lvs_notify_fifo",
+	"lvs_notify_fifo_script",
+	"lvs_process_name",
+	"lvs_netlink_cmd_rcv_bufs",
+	"lvs_netlink_cmd_rcv_bufs_force",
+	"lvs_netlink_monitor_rcv_bufs",
+	"lvs_netlink_monitor_rcv_bufs_force",
+	"checker_process_name",
+	"checker_priority",
+	"checker_no_swap",
+	"checker_rt_priority",
+	"checker_cpu_affinity",
+	"checker_rlimit_rttime",
+	"checker_rlimit_rtime",
+	"checker_log_all_failures",
+	"smtp_alert_checker",
+	"rs_init_notifies",
+	"no_checker_emails",
+	"nftables_ipvs",
+	"nftables_ipvs_priority",
+	"nftables_ipvs_start_fwmark",
+	"enable_snmp_checker",
+	"snmp_vs_stats_update_interval",
+	"snmp_rs_stats_update_interval",
+	"bfd_process_name",
+	"bfd_priority",
+	"bfd_no_swap",
+	"bfd_rt_priority",
+	"bfd_cpu_affinity",
+	"bfd_rlimit_rttime",
+	"bfd_rlimit_rtime",
 };
 
 /* ---- list entries ---- */
 
-static void vip_dev(struct parser *p, const struct conf_line *l, const char *ifname)
+static void add_vip(struct conf_parser *p, struct conf_vip **list, size_t *n, const struct conf_vip *v)
 {
-	struct inst *in = cur_inst(p);
-	struct vip_dev *devs = grow(in->devs, in->ndevs, sizeof(*devs)), *d;
+	struct conf_vip *bigger = conf_grow(p, *list, *n, sizeof(*bigger));
 
-	if (!devs) {
+	if (!bigger)
+		return;
+	*list = bigger;
+	bigger[(*n)++] = *v;
+}
+
+/* False: in the list already, or out of memory. */
+static bool new_addr(struct conf_parser *p, const struct conf_line *l, enum conf_map_kind kind, size_t owner,
+		     const struct conf_addr *a, size_t value)
+{
+	bool fresh;
+	size_t *slot = conf_map_put(&p->map, kind, owner, a, sizeof(*a), &fresh);
+
+	if (!slot) {
 		p->oom = true;
+		return false;
+	}
+	if (fresh)
+		*slot = value;
+	else
+		CONF_TELL_WARN(p, l, 0, "\"%.60s\" is in this list already; this line is dropped", l->word[0]);
+	return fresh;
+}
+
+static bool take_addr_line(struct conf_parser *p, const struct conf_line *l, bool is_static, struct conf_vip *v)
+{
+	struct conf_line_ctx x = conf_line_ctx(p, is_static);
+	struct conf_at at = conf_line_at(l, 0);
+	int err = conf_addr_line(&x, l, v);
+
+	p->oom |= err < 0;
+	if (err)
+		return false;
+	conf_need_iface(p, v->dev, "device of an address", &at);
+	return true;
+}
+
+static void vip_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	size_t i = p->conf->nvrs - 1;
+	struct conf_vr *vr = conf_cur_vr(p);
+	struct conf_vip v = { 0 };
+
+	if (take_addr_line(p, l, false, &v) &&
+	    fits_family(p, l, 0, &v.addr, "move it to virtual_ipaddress_excluded or an instance of its own") &&
+	    new_addr(p, l, CONF_MAP_VIP, i, &v.addr, vr->nvips))
+		add_vip(p, &vr->vips, &vr->nvips, &v);
+}
+
+static void excluded_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	size_t i = p->conf->nvrs - 1;
+	struct conf_vr *vr = conf_cur_vr(p);
+	struct conf_vip v = { 0 };
+
+	if (take_addr_line(p, l, false, &v) && new_addr(p, l, CONF_MAP_EXCLUDED, i, &v.addr, vr->nexcluded))
+		add_vip(p, &vr->excluded, &vr->nexcluded, &v);
+}
+
+static void static_addr_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	struct conf_vip v = { 0 };
+
+	if (take_addr_line(p, l, true, &v) && new_addr(p, l, CONF_MAP_STATIC, 0, &v.addr, 0))
+		add_vip(p, &p->conf->static_addrs, &p->conf->nstatic_addrs, &v);
+}
+
+static void route_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	bool is_static = p->stack[p->depth - 1].ctx == CONF_CTX_STATIC_ROUTES;
+	struct conf_line_ctx x = conf_line_ctx(p, is_static);
+	struct conf_vr *vr = is_static ? NULL : conf_cur_vr(p);
+	struct conf_route **list = vr ? &vr->routes : &p->conf->static_routes, *bigger, r = { 0 };
+	size_t *n = vr ? &vr->nroutes : &p->conf->nstatic_routes;
+	struct conf_at at = conf_line_at(l, 0);
+	int err = conf_route_line(&x, l, &r);
+
+	p->oom |= err < 0;
+	if (err || !(bigger = conf_grow(p, *list, *n, sizeof(*bigger))))
+		return;
+	*list = bigger;
+	bigger[(*n)++] = r;
+	for (size_t i = 0; i < r.nhops; i++)
+		conf_need_iface(p, r.hops[i].dev, "device of a route", &at);
+}
+
+static void rule_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	bool is_static = p->stack[p->depth - 1].ctx == CONF_CTX_STATIC_RULES;
+	struct conf_line_ctx x = conf_line_ctx(p, is_static);
+	struct conf_vr *vr = is_static ? NULL : conf_cur_vr(p);
+	struct conf_rule **list = vr ? &vr->rules : &p->conf->static_rules, *bigger, r = { 0 };
+	size_t *n = vr ? &vr->nrules : &p->conf->nstatic_rules;
+	struct conf_at at = conf_line_at(l, 0);
+	int err = conf_rule_line(&x, l, &r);
+
+	p->oom |= err < 0;
+	if (err || !(bigger = conf_grow(p, *list, *n, sizeof(*bigger))))
+		return;
+	*list = bigger;
+	if (!(r.set & CONF_RULE_PREF)) {
+		uint32_t *pref = &p->rule_pref[r.family == 6];
+
+		r.pref = *pref > 1 ? (*pref)-- : 1;
+		CONF_TELL_WARN(p, l, 0,
+			       "this rule has no preference and gets %u; write one, since the number hangs on the "
+			       "order of the lines",
+			       r.pref);
+	}
+	bigger[(*n)++] = r;
+	conf_need_iface(p, r.iif, "device of a rule", &at);
+	conf_need_iface(p, r.oif, "device of a rule", &at);
+}
+
+/* "min_ttl N" and "max_ttl N"; either turns the source check on (KA-28). */
+static void peer_words(struct conf_parser *p, const struct conf_line *l, struct conf_peer *peer)
+{
+	uint64_t n;
+
+	for (size_t i = 1; i < l->nwords; i += 2) {
+		bool min = !strcmp(l->word[i], "min_ttl");
+
+		if (!min && strcmp(l->word[i], "max_ttl") != 0) {
+			CONF_TELL_WARN(p, l, i,
+				       "\"%.60s\" after peer %.60s is not known; the rest of the line is ignored",
+				       l->word[i], l->word[0]);
+			return;
+		}
+		if (i + 1 == l->nwords || !conf_parse_number(l->word[i + 1], &n) || n > 255) {
+			CONF_TELL_WARN(
+				p, l, i,
+				"\"%s\" after peer %.60s has no value from 0 to 255; the rest of the line is ignored",
+				l->word[i], l->word[0]);
+			return;
+		}
+		peer->ttl_set = true;
+		*(min ? &peer->min_ttl : &peer->max_ttl) = (uint8_t)n;
+	}
+}
+
+static void peer_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	struct conf_inst *in = conf_cur_inst(p);
+	struct conf_vr *vr = conf_cur_vr(p);
+	struct conf_peer peer = { .max_ttl = 255 }, *bigger;
+
+	if (conf_parse_addr(l->word[0], &peer.addr, NULL)) {
+		CONF_TELL_WARN(p, l, 0,
+			       "peer \"%.60s\" is not an IP address and is dropped; write one as in 192.0.2.1, without "
+			       "a prefix",
+			       l->word[0]);
+	} else if (!fits_family(p, l, 0, &peer.addr, OWN_FAMILY)) {
+		return;
+	} else if (vr->npeers >= PEERS_MAX) {
+		if (!in->too_many_peers)
+			CONF_TELL_ERROR(p, l, 0, "\"%.60s\" is peer number %d; an instance has at most %d, remove some",
+					l->word[0], PEERS_MAX + 1, PEERS_MAX);
+		in->too_many_peers = true;
+	} else if (new_addr(p, l, CONF_MAP_PEER, p->conf->nvrs - 1, &peer.addr, vr->npeers)) {
+		peer_words(p, l, &peer);
+		bigger = conf_grow(p, vr->peers, vr->npeers, sizeof(*bigger));
+		if (!bigger)
+			return;
+		vr->peers = bigger;
+		bigger[vr->npeers++] = peer;
+	}
+}
+
+/* "IF DOWN [UP]" (spec 2.1) */
+static void updown_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	struct conf *c = p->conf;
+	struct conf_updown u = { .down_ns = 0 }, *bigger;
+	struct conf_at at = conf_line_at(l, 0);
+	bool fresh;
+
+	if (l->nwords < 2 || l->nwords > 3 || !conf_good_ifname(l->word[0]) ||
+	    !conf_parse_seconds(l->word[1], &u.down_ns) ||
+	    (l->nwords == 3 && !conf_parse_seconds(l->word[2], &u.up_ns)) || u.down_ns > 255 * CONF_SEC_NS ||
+	    u.up_ns > 255 * CONF_SEC_NS) {
+		CONF_TELL_WARN(p, l, 0,
+			       "\"%.60s\" is no entry of interface_up_down_delays and is dropped; write INTERFACE "
+			       "DOWN-SECONDS [UP-SECONDS], each 0 to 255",
+			       l->word[0]);
 		return;
 	}
-	in->devs = devs;
-	d = &devs[in->ndevs++];
-	d->at = here(l);
-	snprintf(d->ifname, sizeof(d->ifname), "%.15s", ifname);
-	snprintf(d->vip, sizeof(d->vip), "%.45s", l->word[0]);
-}
-
-static void vip_words(struct parser *p, const struct conf_line *l)
-{
-	for (size_t i = 1; i < l->nwords; i++) {
-		const char *word = l->word[i];
-		size_t k = 0, n = sizeof(vip_options) / sizeof(vip_options[0]);
-
-		while (k < n && strcmp(word, vip_options[k].word) != 0)
-			k++;
-		if (k == n) {
-			WARN(p, l, "\"%.60s\" after %.60s is not known and is ignored", word, l->word[0]);
-			continue;
-		}
-		if (i + vip_options[k].values >= l->nwords) {
-			ERROR(p, l, "\"%s\" after %.60s has no value; add one or remove the word", word, l->word[0]);
-			return;
-		}
-		i += vip_options[k].values;
-		if (k == 0)
-			vip_dev(p, l, l->word[i]);
-		else
-			WARN(p, l, "\"%s\" after %.60s is not supported yet and is ignored", word, l->word[0]);
-	}
-}
-
-static void vip_entry(struct parser *p, const struct conf_line *l)
-{
-	struct inst *in = cur_inst(p);
-	struct conf_vr *vr = cur_vr(p);
-	struct conf_addr a;
-	uint8_t plen;
-	int err = conf_parse_addr(l->word[0], &a, &plen);
-
-	in->reported |= err ? CONF_REP_VIPS : 0;
-	if (err == -ERANGE) {
-		ERROR(p, l, "the prefix length of \"%.60s\" is not a number from 0 to %d; correct or remove it",
-		      l->word[0], a.family == 6 ? 128 : 32);
-	} else if (err) {
-		ERROR(p, l, "\"%.60s\" is not an IP address; write one as in 192.0.2.1/24", l->word[0]);
-	} else if (!fits_family(p, l, l->word[0], &a)) {
-		in->reported |= CONF_REP_VIPS;
-	} else if (vr->nvips >= LIST_MAX) {
-		if (!in->too_many_vips)
-			ERROR(p, l, "\"%.60s\" is address number %d; an instance carries at most %d, start another one",
-			      l->word[0], LIST_MAX + 1, LIST_MAX);
-		in->too_many_vips = true;
-	} else {
-		err = conf_vr_add_vip(vr, &a, plen, l->line);
-		if (err == -EEXIST)
-			ERROR(p, l, "\"%.60s\" is in this instance already; remove one of the two", l->word[0]);
-		p->oom |= err == -ENOMEM;
-		vip_words(p, l);
-	}
-}
-
-static void peer_words(struct parser *p, const struct conf_line *l)
-{
-	for (size_t i = 1; i < l->nwords; i++) {
-		if (strcmp(l->word[i], "min_ttl") != 0 && strcmp(l->word[i], "max_ttl") != 0) {
-			WARN(p, l, "\"%.60s\" after peer %.60s is not known and is ignored", l->word[i], l->word[0]);
-			continue;
-		}
-		if (i + 1 == l->nwords) {
-			ERROR(p, l, "\"%s\" after peer %.60s has no value; add 0 to 255 or remove the word", l->word[i],
-			      l->word[0]);
-			return;
-		}
-		WARN(p, l, "\"%s\" after peer %.60s is not supported yet and is ignored", l->word[i], l->word[0]);
-		i++;
-	}
-}
-
-static void peer_entry(struct parser *p, const struct conf_line *l)
-{
-	struct inst *in = cur_inst(p);
-	struct conf_vr *vr = cur_vr(p);
-	struct conf_addr a;
-	int err;
-
-	if (conf_parse_addr(l->word[0], &a, NULL)) {
-		in->peer_block.bad = true;
-		ERROR(p, l, "peer \"%.60s\" is not an IP address; write one as in 192.0.2.1, without a prefix",
-		      l->word[0]);
-	} else if (!fits_family(p, l, l->word[0], &a)) {
-		in->peer_block.bad = true;
-	} else if (vr->npeers >= LIST_MAX) {
-		if (!in->too_many_peers)
-			ERROR(p, l, "\"%.60s\" is peer number %d; an instance has at most %d, remove some", l->word[0],
-			      LIST_MAX + 1, LIST_MAX);
-		in->too_many_peers = true;
-	} else {
-		err = conf_vr_add_peer(vr, &a);
-		if (err == -EEXIST)
-			ERROR(p, l, "peer \"%.60s\" is in this instance already; remove one of the two", l->word[0]);
-		p->oom |= err == -ENOMEM;
-		peer_words(p, l);
+	snprintf(u.ifname, sizeof(u.ifname), "%s", l->word[0]);
+	if (!conf_map_put(&p->map, CONF_MAP_UPDOWN, 0, u.ifname, strlen(u.ifname), &fresh)) {
+		p->oom = true;
+	} else if (!fresh) {
+		CONF_TELL_WARN(p, l, 0, "interface %s is in this list already; this line is dropped", u.ifname);
+	} else if ((bigger = conf_grow(p, c->updowns, c->nupdowns, sizeof(*bigger)))) {
+		c->updowns = bigger;
+		bigger[c->nupdowns++] = u;
+		conf_need_iface(p, u.ifname, "interface of interface_up_down_delays", &at);
 	}
 }
 
 /* ---- blocks ---- */
 
-#define KEYS(table) table, sizeof(table) / sizeof((table)[0])
+#define KEYS(table)                                                                                                    \
+	{                                                                                                              \
+		table, CONF_LEN(table)                                                                                 \
+	}
+static const struct conf_keys root_table = KEYS(root_keys), instance_table = KEYS(instance_keys),
+			      auth_table = KEYS(auth_keys), garp_group_table = KEYS(garp_group_keys),
+			      track_group_table = KEYS(track_group_keys);
 
 static const struct {
-	const struct key *keys;
-	size_t nkeys;
-	void (*entry)(struct parser *p, const struct conf_line *l); /* a list block */
+	const struct conf_keys *table;
+	void (*entry)(struct conf_parser *p, const struct conf_line *l); /* a list block */
 } contexts[] = {
-	[CTX_ROOT] = { KEYS(root_keys), NULL },
-	[CTX_GLOBAL] = { KEYS(global_keys), NULL },
-	[CTX_INSTANCE] = { KEYS(instance_keys), NULL },
-	[CTX_AUTH] = { KEYS(auth_keys), NULL },
-	[CTX_VIPS] = { NULL, 0, vip_entry },
-	[CTX_PEERS] = { NULL, 0, peer_entry },
+	[CONF_CTX_NONE] = { NULL, NULL },
+	[CONF_CTX_ROOT] = { &root_table, NULL },
+	[CONF_CTX_GLOBAL] = { &conf_global_keys, NULL },
+	[CONF_CTX_EMAILS] = { NULL, conf_email_entry },
+	[CONF_CTX_INSTANCE] = { &instance_table, NULL },
+	[CONF_CTX_AUTH] = { &auth_table, NULL },
+	[CONF_CTX_VIPS] = { NULL, vip_entry },
+	[CONF_CTX_EXCLUDED] = { NULL, excluded_entry },
+	[CONF_CTX_PEERS] = { NULL, peer_entry },
+	[CONF_CTX_ROUTES] = { NULL, route_entry },
+	[CONF_CTX_RULES] = { NULL, rule_entry },
+	[CONF_CTX_TRACK_IFS] = { NULL, conf_track_entry },
+	[CONF_CTX_TRACK_SCRIPTS] = { NULL, conf_track_entry },
+	[CONF_CTX_TRACK_FILES] = { NULL, conf_track_entry },
+	[CONF_CTX_TRACK_PROCESSES] = { NULL, conf_track_entry },
+	[CONF_CTX_SCRIPT] = { &conf_script_keys, NULL },
+	[CONF_CTX_FILE] = { &conf_file_keys, NULL },
+	[CONF_CTX_PROCESS] = { &conf_process_keys, NULL },
+	[CONF_CTX_GROUP] = { &conf_group_keys, NULL },
+	[CONF_CTX_MEMBERS] = { NULL, conf_member_entry },
+	[CONF_CTX_STATIC_ADDRS] = { NULL, static_addr_entry },
+	[CONF_CTX_STATIC_ROUTES] = { NULL, route_entry },
+	[CONF_CTX_STATIC_RULES] = { NULL, rule_entry },
+	[CONF_CTX_TRACK_GROUP] = { &track_group_table, NULL },
+	[CONF_CTX_GARP_GROUP] = { &garp_group_table, NULL },
+	[CONF_CTX_GARP_IFS] = { NULL, garp_ifs_entry },
+	[CONF_CTX_UPDOWN] = { NULL, updown_entry },
 };
 
-static void push(struct parser *p, struct open_block b)
+static const char *kind_word(enum conf_map_kind kind)
 {
-	p->stack[p->depth++] = b;
-	p->want.ctx = CTX_NONE;
+	switch (kind) {
+	case CONF_MAP_INSTANCE:
+		return "vrrp_instance";
+	case CONF_MAP_GROUP:
+		return "vrrp_sync_group";
+	case CONF_MAP_TRACK_GROUP:
+		return "track_group";
+	case CONF_MAP_SCRIPT:
+		return "vrrp_script";
+	case CONF_MAP_FILE:
+		return "track_file";
+	default:
+		return "vrrp_track_process";
+	}
 }
 
-/* These words stand at the top of a file only: inside a block they show where a "}" was forgotten. */
-static bool is_root_word(const char *word)
+/* keepalived leaves a missing or empty name, and words after it, to chance. */
+bool conf_open_named(struct conf_parser *p, const struct conf_line *l, enum conf_map_kind kind, size_t index)
 {
-	static const char *const words[] = { "global_defs", "vrrp_instance", "vrrp_script", "vrrp_sync_group" };
+	const char *word = kind_word(kind);
+	size_t *slot;
+	bool fresh;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	if (!*l->word[1]) {
+		CONF_TELL_ERROR(p, l, 0, "%s has no name; write one word before the \"{\"", word);
+	} else if (l->nwords > 2) {
+		CONF_TELL_ERROR(p, l, 2,
+				"%s \"%.60s\" is followed by \"%.60s\"; put a name with blanks in double quotes", word,
+				l->word[1], l->word[2]);
+	} else {
+		slot = conf_map_put(&p->map, kind, 0, l->word[1], strlen(l->word[1]), &fresh);
+		if (!slot) {
+			p->oom = true;
+			return false;
+		}
+		if (fresh) {
+			*slot = index;
+			return true;
+		}
+		CONF_TELL_WARN(p, l, 1, "%s \"%.60s\" is defined already; this block is skipped, rename or remove it",
+			       word, l->word[1]);
+	}
+	conf_skip_block(p, l);
+	return false;
+}
+
+static void push(struct conf_parser *p, struct conf_open b)
+{
+	p->stack[p->depth++] = b;
+	p->want.ctx = CONF_CTX_NONE;
+}
+
+bool conf_is_root_word(const char *word)
+{
+	static const char *const words[] = {
+		"global_defs",  "vrrp_instance", "vrrp_script",      "vrrp_sync_group", "vrrp_track_process",
+		"bfd_instance", "garp_group",    "static_ipaddress", "static_routes",   "static_rules",
+	};
+
+	for (size_t i = 0; i < CONF_LEN(words); i++)
 		if (!strcmp(word, words[i]))
 			return true;
 	return false;
 }
 
-static void missing_close(struct parser *p)
+static void missing_close(struct conf_parser *p)
 {
+	static const char text[] =
+		"the block \"%.60s\" that starts here has no closing \"}\"; it is taken to end before the "
+		"next block, add it";
+
 	if (p->skip)
-		ERROR_AT(p, p->skip_at, "the block \"%.60s\" that starts here has no closing \"}\"; add it",
-			 p->unknown[0] ? p->unknown : "{");
+		CONF_WARN_AT(p, &p->skip_at, text, p->unknown[0] ? p->unknown : "{");
 	else if (p->depth > 1)
-		ERROR_AT(p, p->stack[p->depth - 1].at, "the block \"%s\" that starts here has no closing \"}\"; add it",
-			 p->stack[p->depth - 1].word);
+		CONF_WARN_AT(p, &p->stack[p->depth - 1].at, text, p->stack[p->depth - 1].word);
 	p->skip = 0;
 	p->unknown[0] = '\0';
 	p->depth = 1;
 }
 
-static void extra_words(struct parser *p, const struct key *k, const struct conf_line *l)
+static void extra_words(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
-	size_t used = k->what || k->set == set_bool ? 2 : 1;
+	bool named = k->block != CONF_CTX_NONE && k->what; /* conf_open_named() looks */
+	bool yes = k->set == conf_note_bool || k->set == conf_put_bool;
+	size_t used = 1 + (k->words ? k->words : k->what || yes ? 1 : 0);
 
-	if (k->set == open_instance || l->nwords <= used)
+	if (named || l->nwords <= used)
 		return;
-	WARN(p, l, "\"%.60s\" after \"%s\" is one word too many and is ignored", l->word[used], k->word);
+	CONF_TELL_WARN(p, l, used, "\"%.60s\" after \"%s\" is one word too many and is ignored", l->word[used],
+		       k->word);
 }
 
-static void keyword(struct parser *p, const struct key *k, const struct conf_line *l)
+static void keyword(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
+	enum conf_ctx ctx = p->stack[p->depth - 1].ctx;
+
 	if (k->what && l->nwords < 2) {
-		ERROR(p, l, "%s has no value; it takes %s", k->word, k->what);
-		if (k->fault)
-			cur_inst(p)->reported |= k->fault;
+		CONF_TELL_ERROR(p, l, 0, "%s has no value; it takes %s", k->word, k->what);
+		if (k->reported)
+			conf_cur_inst(p)->reported |= k->reported;
+		if (k->block != CONF_CTX_NONE)
+			conf_skip_block(p, l);
 		return;
 	}
 	extra_words(p, k, l);
+	p->order++;
+	p->owner = ctx == CONF_CTX_GROUP         ? CONF_OWNER_GROUP
+		   : ctx == CONF_CTX_TRACK_GROUP ? CONF_OWNER_TRACK_GROUP
+						 : CONF_OWNER_INSTANCE;
 	if (k->set)
 		k->set(p, k, l);
-	if (k->block != CTX_NONE)
-		p->want = (struct open_block){ k->block, k->word, here(l) };
+	if (k->block != CONF_CTX_NONE && !p->unknown[0])
+		p->want = (struct conf_open){ k->block, k->word, conf_line_at(l, 0) };
 }
 
-static void words(struct parser *p, const struct conf_line *l)
+/* One warning for all of them: a file with health checks has hundreds. */
+static bool ipvs_word(struct conf_parser *p, const struct conf_line *l)
 {
-	enum ctx ctx = p->stack[p->depth - 1].ctx;
+	size_t i = 0;
+
+	while (i < CONF_LEN(ipvs_words) && strcmp(l->word[0], ipvs_words[i]) != 0)
+		i++;
+	if (i == CONF_LEN(ipvs_words))
+		return false;
+	if (!p->ipvs_said)
+		CONF_TELL_WARN(p, l, 0,
+			       "\"%s\" is skipped: IPVS and health checking stay keepalived's: keep a keepalived with "
+			       "--check for "
+			       "these blocks",
+			       l->word[0]);
+	p->ipvs_said = true;
+	conf_skip_block(p, l);
+	return true;
+}
+
+static void words(struct conf_parser *p, const struct conf_line *l)
+{
+	enum conf_ctx ctx = p->stack[p->depth - 1].ctx;
+	const struct conf_keys *t = contexts[ctx].table;
 
 	if (contexts[ctx].entry) {
+		p->order++;
 		contexts[ctx].entry(p, l);
 		return;
 	}
-	for (size_t i = 0; i < contexts[ctx].nkeys; i++)
-		if (!strcmp(l->word[0], contexts[ctx].keys[i].word)) {
-			keyword(p, &contexts[ctx].keys[i], l);
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(l->word[0], t->keys[i].word)) {
+			keyword(p, &t->keys[i], l);
 			return;
 		}
-	snprintf(p->unknown, sizeof(p->unknown), "%.63s", *l->word[0] ? l->word[0] : "(empty word)");
-	p->unknown_at = here(l);
+	if ((ctx == CONF_CTX_ROOT || ctx == CONF_CTX_GLOBAL) && ipvs_word(p, l))
+		return;
+	conf_skip_block(p, l);
+	p->unknown_said = false;
+	if (!*l->word[0])
+		snprintf(p->unknown, sizeof(p->unknown), "(empty word)");
 }
 
 /* Only the next line shows whether an unknown word had a block. */
-static bool unknown_word(struct parser *p, const struct conf_line *l)
+static bool unknown_word(struct conf_parser *p, const struct conf_line *l)
 {
 	bool block = l && l->ev == CONF_EV_OPEN;
 
+	if (!p->unknown_said)
+		CONF_WARN_AT(p, &p->unknown_at, "\"%s\" is not a keyword here and is %s; look for a typing error",
+			     p->unknown, block ? "skipped with its block" : "ignored");
 	if (block) {
-		WARN_AT(p, p->unknown_at, "\"%s\" is not supported and is skipped with its block", p->unknown);
 		p->skip = 1;
 		p->skip_at = p->unknown_at;
 		return true;
 	}
-	WARN_AT(p, p->unknown_at, "\"%s\" is not supported and is ignored", p->unknown);
 	p->unknown[0] = '\0';
 	return false;
 }
 
-static int skipped(struct parser *p, const struct conf_line *l)
+static int skipped(struct conf_parser *p, const struct conf_line *l)
 {
 	switch (l->ev) {
 	case CONF_EV_OPEN:
 		if (++p->skip <= SKIP_DEPTH_MAX)
 			break;
-		ERROR(p, l, "blocks stand more than %d deep inside each other; remove some \"{\"", SKIP_DEPTH_MAX);
+		CONF_TELL_ERROR(p, l, 0, "blocks stand more than %d deep inside each other; remove some \"{\"",
+				SKIP_DEPTH_MAX);
 		return -1;
 	case CONF_EV_CLOSE:
 		p->skip--;
@@ -791,18 +882,33 @@ static int skipped(struct parser *p, const struct conf_line *l)
 	return 0;
 }
 
-static void stray_open(struct parser *p, const struct conf_line *l)
+/* keepalived drops the brace and is then one "}" short for the rest of the file; a block nobody named holds nothing either. */
+static void stray_open(struct conf_parser *p, const struct conf_line *l)
 {
-	ERROR(p, l, "this \"{\" follows no word that starts a block, so all up to its \"}\" is skipped; remove both");
+	CONF_TELL_WARN(
+		p, l, 0,
+		"this \"{\" follows no word that starts a block, so all up to its \"}\" is skipped; remove both");
 	p->skip = 1;
-	p->skip_at = here(l);
+	p->skip_at = conf_line_at(l, 0);
+}
+
+/* The '{' that a keyword needs. True: @l was it. */
+static bool open_wanted(struct conf_parser *p, const struct conf_line *l)
+{
+	bool open = l->ev == CONF_EV_OPEN;
+
+	if (!open)
+		CONF_WARN_AT(p, &p->want.at, "\"%s\" is not followed by \"{\"; it is taken to be there, add it",
+			     p->want.word);
+	push(p, p->want);
+	return open;
 }
 
 static int on_line(void *arg, const struct conf_line *l)
 {
-	struct parser *p = arg;
-
-	bool root_word = l->ev == CONF_EV_WORDS && is_root_word(l->word[0]);
+	struct conf_parser *p = arg;
+	/* in quotes it is a name: no keyword is written like that */
+	bool root_word = l->ev == CONF_EV_WORDS && l->raw[0] != '"' && conf_is_root_word(l->word[0]);
 
 	if (root_word && p->skip)
 		missing_close(p);
@@ -810,15 +916,8 @@ static int on_line(void *arg, const struct conf_line *l)
 		return skipped(p, l);
 	if (p->unknown[0] && unknown_word(p, l))
 		return 0;
-	if (p->want.ctx != CTX_NONE) {
-		bool open = l->ev == CONF_EV_OPEN;
-
-		if (!open)
-			ERROR_AT(p, p->want.at, "\"%s\" is not followed by \"{\"; add it", p->want.word);
-		push(p, p->want);
-		if (open)
-			return 0;
-	}
+	if (p->want.ctx != CONF_CTX_NONE && open_wanted(p, l))
+		return 0;
 	if (root_word)
 		missing_close(p);
 	switch (l->ev) {
@@ -829,7 +928,7 @@ static int on_line(void *arg, const struct conf_line *l)
 		if (p->depth > 1)
 			p->depth--;
 		else
-			ERROR(p, l, "this \"}\" closes no block; remove it");
+			CONF_TELL_WARN(p, l, 0, "this \"}\" closes no block and is ignored; remove it");
 		break;
 	case CONF_EV_WORDS:
 		words(p, l);
@@ -838,168 +937,73 @@ static int on_line(void *arg, const struct conf_line *l)
 	return p->oom ? -1 : 0;
 }
 
-static void end_of_file(struct parser *p)
+static void end_of_file(struct conf_parser *p)
 {
 	if (!p->skip && p->unknown[0])
 		unknown_word(p, NULL);
-	if (p->want.ctx != CTX_NONE) {
-		ERROR_AT(p, p->want.at, "\"%s\" is not followed by \"{\"; add it and the closing \"}\"", p->want.word);
-		p->want.ctx = CTX_NONE;
+	if (p->want.ctx != CONF_CTX_NONE) {
+		CONF_WARN_AT(p, &p->want.at,
+			     "\"%s\" is not followed by \"{\" and is empty; add it and the closing \"}\"",
+			     p->want.word);
+		p->want.ctx = CONF_CTX_NONE;
 		p->depth = 1;
 	}
 	missing_close(p);
 }
 
-/* ---- defaults ---- */
-
-/* KA-3: what keepalived makes of the interval, said aloud. */
-static void finish_advert(struct parser *p, struct conf_vr *vr, struct inst *in)
+/* Names first, then what hangs on them; conf_check() looks at the result. */
+static int finish(struct conf_parser *p)
 {
-	const struct val *v = &in->advert_ns;
-	uint64_t unit = vr->version == 2 ? SEC_NS : 10 * MS_NS, ns = (v->v + unit / 2) / unit * unit;
+	unsigned int *reported;
 
-	if (!v->set || (in->reported & CONF_REP_ADVERT))
-		return;
-	if (ns < unit)
-		ns = unit;
-	if (vr->version == 3 && ns > 40950 * MS_NS) {
-		ERROR_AT(p, v->at, "advert_int %llu.%02llu is too long for version 3; write 0.01 to 40.95",
-			 (unsigned long long)(ns / SEC_NS), (unsigned long long)(ns % SEC_NS / (10 * MS_NS)));
-		in->reported |= CONF_REP_ADVERT;
-		return;
-	}
-	if (ns != v->v && vr->version == 2)
-		WARN_AT(p, v->at,
-			"advert_int becomes %llu s because version 2 has whole seconds only; write %llu, or version 3",
-			(unsigned long long)(ns / SEC_NS), (unsigned long long)(ns / SEC_NS));
-	else if (ns != v->v)
-		WARN_AT(p, v->at, "advert_int becomes %llu.%02llu s because version 3 counts in steps of 0.01 s",
-			(unsigned long long)(ns / SEC_NS), (unsigned long long)(ns % SEC_NS / (10 * MS_NS)));
-	vr->adver_ns = ns;
-}
-
-/* KA-31; anything but a good PASS block leaves the router without authentication, as in keepalived. */
-static void finish_auth(struct parser *p, struct conf_vr *vr, struct inst *in)
-{
-	const struct val *type = &in->auth_type, *pass = &in->auth_pass;
-	struct at at = type->set ? type->at : pass->at;
-
-	if ((!type->set && !pass->set) || type->bad)
-		return;
-	if (vr->version == 3) {
-		WARN_AT(p, at,
-			"the authentication block is ignored because version 3 has none (RFC 9568 9); remove it");
-	} else if (type->v == AUTH_AH) {
-		ERROR_AT(p, at, "auth_type AH is not supported; write PASS, on all routers of this virtual router");
-	} else if (!type->set) {
-		WARN_AT(p, at, "auth_pass is ignored because auth_type is missing; add \"auth_type PASS\"");
-	} else if (!pass->v) {
-		WARN_AT(p, at, "auth_type PASS is ignored because there is no password; add auth_pass");
-	} else {
-		if (pass->v > CONF_AUTH_LEN)
-			WARN_AT(p, pass->at, "auth_pass has %llu characters and only the first %d count; shorten it",
-				(unsigned long long)pass->v, CONF_AUTH_LEN);
-		vr->auth_pass_set = true;
-		memcpy(vr->auth_pass, in->pass, sizeof(vr->auth_pass));
-	}
-}
-
-static void finish_preempt(struct parser *p, struct conf_vr *vr, const struct inst *in)
-{
-	const struct val *v = &in->preempt;
-
-	vr->preempt = !v->set || v->v;
-	if (vr->preempt || !(in->state.v || vr->priority == 255))
-		return;
-	WARN_AT(p, v->at, "nopreempt is cleared because it does not go with %s; use state BACKUP and priority 1 to 254",
-		in->state.v ? "state MASTER" : "priority 255");
-	vr->preempt = true;
-}
-
-/* KA-30 */
-static void finish_unicast(struct parser *p, const struct conf_vr *vr, const struct inst *in)
-{
-	if (vr->npeers || in->peer_block.bad)
-		return;
-	if (in->peer_block.set)
-		WARN_AT(p, in->peer_block.at, "unicast_peer is empty, so multicast is used; add the other routers");
-	else if (in->unicast_src.set)
-		WARN_AT(p, in->unicast_src.at,
-			"unicast_src_ip without unicast_peer means multicast; add peers or write mcast_src_ip");
-}
-
-static void finish_devs(struct parser *p, const struct conf_vr *vr, const struct inst *in)
-{
-	for (size_t i = 0; i < in->ndevs; i++)
-		if (vr->ifname[0] && strcmp(in->devs[i].ifname, vr->ifname) != 0)
-			WARN_AT(p, in->devs[i].at,
-				"\"dev %s\" after %s is not supported yet and is ignored: the address goes to %s",
-				in->devs[i].ifname, in->devs[i].vip, vr->ifname);
-}
-
-static enum conf_csum csum_of(const struct val *v)
-{
-	if (!v->set)
-		return CONF_CSUM_AUTO;
-	return v->v ? CONF_CSUM_RFC9568 : CONF_CSUM_RFC5798;
-}
-
-/* KA-1, KA-2: the defaults that hang on other lines. */
-static void finish(struct parser *p, struct conf_vr *vr, struct inst *in)
-{
-	const struct globals *g = &p->globals;
-
-	if (!vr->family)
-		vr->family = 4;
-	vr->vrid = (uint8_t)in->vrid.v;
-	if (in->version.set && !in->version.bad)
-		vr->version = (uint8_t)in->version.v;
-	else if (vr->family == 6)
-		vr->version = 3;
-	else
-		vr->version = g->version.v ? (uint8_t)g->version.v : 2;
-	if (in->priority.v)
-		vr->priority = (uint8_t)in->priority.v;
-	else if (in->state.v)
-		vr->priority = 255;
-	vr->csum = csum_of(in->csum.set ? &in->csum : &g->csum);
-	finish_advert(p, vr, in);
-	finish_preempt(p, vr, in);
-	finish_unicast(p, vr, in);
-	finish_devs(p, vr, in);
-	finish_auth(p, vr, in);
-}
-
-static int finish_all(struct parser *p)
-{
-	unsigned int *reported = calloc(p->conf->nvrs + 1, sizeof(*reported));
-
-	if (!reported)
+	conf_finish_globals(p);
+	conf_finish_instances(p);
+	conf_finish_commands(p);
+	conf_finish_tracks(p);
+	conf_finish_interfaces(p);
+	reported = calloc(p->conf->nvrs + 1, sizeof(*reported));
+	if (!reported || p->oom) {
+		free(reported);
 		return -ENOMEM;
-	p->conf->rt_priority = (int)p->globals.rt_priority.v;
-	for (size_t i = 0; i < p->conf->nvrs; i++) {
-		finish(p, &p->conf->vrs[i], &p->insts[i]);
-		reported[i] = p->insts[i].reported;
 	}
+	for (size_t i = 0; i < p->conf->nvrs; i++)
+		reported[i] = p->insts[i].reported;
 	conf_check_rest(p->conf, reported, p->diag);
 	free(reported);
 	return 0;
 }
 
+static void parser_fini(struct conf_parser *p)
+{
+	conf_map_free(&p->map);
+	for (size_t i = 0; i < CONF_LEN(p->item_orders); i++)
+		free(p->item_orders[i]);
+	free(p->insts);
+	free(p->tracks);
+	free(p->members);
+	free(p->group_notes);
+	free(p->missing);
+}
+
 int conf_load(struct conf *c, const char *path, const struct conf_io *io, conf_msg_fn msg, void *msg_arg)
 {
 	struct conf_diag d = { .msg = msg, .arg = msg_arg };
-	struct parser p = { .conf = c, .diag = &d, .depth = 1, .want.ctx = CTX_NONE };
+	struct conf_parser p = {
+		.conf = c,
+		.io = io,
+		.diag = &d,
+		.depth = 1,
+		.stack = { { .ctx = CONF_CTX_ROOT, .word = "" } },
+		.rule_pref = { RULE_PREF_FIRST, RULE_PREF_FIRST },
+	};
 	int err = conf_lex(c, path, io, &d, on_line, &p);
 
 	if (p.oom)
 		err = -ENOMEM;
 	if (!err) {
 		end_of_file(&p);
-		err = finish_all(&p);
+		err = finish(&p);
 	}
-	for (size_t i = 0; i < c->nvrs; i++)
-		free(p.insts[i].devs);
-	free(p.insts);
+	parser_fini(&p);
 	return err && err != -ECANCELED ? err : d.errors;
 }

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,10 @@ struct ctl {
 	struct loop *loop;
 	ctl_answer_fn answer;
 	void *arg;
-	struct loop_io listeners[MAX_LISTENERS];
-	size_t nlisteners;
+	struct listener {
+		struct loop_io io; /* fd -1: free */
+		char ifname[IFNAMSIZ];
+	} listeners[MAX_LISTENERS];
 	struct client clients[MAX_CLIENTS];
 };
 
@@ -175,8 +178,9 @@ static void on_listener(void *arg, uint32_t events, uint64_t now_ns)
 
 	(void)events;
 	(void)now_ns;
-	for (i = 0; i < ctl->nlisteners; i++) {
-		while ((fd = accept4(ctl->listeners[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	for (i = 0; i < MAX_LISTENERS; i++) {
+		while (ctl->listeners[i].io.fd >= 0 &&
+		       (fd = accept4(ctl->listeners[i].io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 			for (c = ctl->clients; c < ctl->clients + MAX_CLIENTS && c->io.fd >= 0; c++)
 				;
 			if (c == ctl->clients + MAX_CLIENTS || !allowed(fd)) {
@@ -208,7 +212,19 @@ int ctl_new(struct ctl **out, struct loop *loop, ctl_answer_fn answer, void *arg
 	ctl->arg = arg;
 	for (i = 0; i < MAX_CLIENTS; i++)
 		ctl->clients[i].io.fd = -1;
+	for (i = 0; i < MAX_LISTENERS; i++)
+		ctl->listeners[i].io.fd = -1;
 	return 0;
+}
+
+static void listener_end(struct ctl *ctl, struct listener *l)
+{
+	if (l->io.fd < 0)
+		return;
+	loop_del(ctl->loop, &l->io);
+	close(l->io.fd);
+	l->io.fd = -1;
+	l->ifname[0] = '\0';
 }
 
 void ctl_free(struct ctl *ctl)
@@ -220,36 +236,46 @@ void ctl_free(struct ctl *ctl)
 	for (i = 0; i < MAX_CLIENTS; i++)
 		if (ctl->clients[i].io.fd >= 0)
 			client_end(&ctl->clients[i]);
-	for (i = 0; i < ctl->nlisteners; i++) {
-		loop_del(ctl->loop, &ctl->listeners[i]);
-		close(ctl->listeners[i].fd);
-	}
+	for (i = 0; i < MAX_LISTENERS; i++)
+		listener_end(ctl, &ctl->listeners[i]);
 	free(ctl);
+}
+
+void ctl_unlisten(struct ctl *ctl, const char *ifname)
+{
+	size_t i;
+
+	for (i = 0; i < MAX_LISTENERS; i++)
+		if (!strcmp(ctl->listeners[i].ifname, ifname))
+			listener_end(ctl, &ctl->listeners[i]);
 }
 
 int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid)
 {
-	struct loop_io *io = &ctl->listeners[ctl->nlisteners];
+	struct listener *l = ctl->listeners;
 	struct sockaddr_un un;
 	socklen_t len = make_name(&un, ifname);
 	int fd, err = 0;
 
-	if (ctl->nlisteners == MAX_LISTENERS)
+	for (; l < ctl->listeners + MAX_LISTENERS && l->io.fd >= 0; l++)
+		;
+	if (l == ctl->listeners + MAX_LISTENERS)
 		return -ENOSPC;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	*io = (struct loop_io){ .fd = fd, .prio = LOOP_OTHER, .fn = on_listener, .arg = ctl };
+	l->io = (struct loop_io){ .fd = fd, .prio = LOOP_OTHER, .fn = on_listener, .arg = ctl };
 	if (bind(fd, (struct sockaddr *)&un, len) || listen(fd, MAX_CLIENTS))
 		err = -errno;
 	if (!err)
-		err = loop_add(ctl->loop, io, EPOLLIN);
+		err = loop_add(ctl->loop, &l->io, EPOLLIN);
 	if (err) {
 		close(fd);
+		l->io.fd = -1;
 		*holder = err == -EADDRINUSE ? ctl_holder(ifname, uid) : 0;
 		return err;
 	}
-	ctl->nlisteners++;
+	snprintf(l->ifname, sizeof(l->ifname), "%s", ifname);
 	return 0;
 }
 

@@ -24,6 +24,8 @@ void ctl_free(struct ctl *ctl);
 /* Takes the name of @ifname and listens. 0 or -errno; -EADDRINUSE: another controller runs it, *@holder is its process and *@uid its user. */
 int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid);
 
+void ctl_unlisten(struct ctl *ctl, const char *ifname);
+
 /* Client: asks every controller of this network namespace once; @each takes the answer (borrowed). Returns how many answered,
  * or -errno. */
 int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *arg);

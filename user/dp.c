@@ -284,22 +284,36 @@ int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *o
 	return 0;
 }
 
+static void detach(struct dp *dp, const struct attached *a)
+{
+	int err = xdp_program__detach(dp->prog, a->ifindex, a->mode, 0);
+
+	if (err && if_nametoindex(a->ifname) == (unsigned int)a->ifindex)
+		log_warn("%s: cannot detach the XDP program: %s; remove it with `vrrp-xdp detach %s`", a->ifname,
+			 strerror(-err), a->ifname);
+	unpin(a->ifname);
+}
+
+void dp_detach(struct dp *dp, int ifindex)
+{
+	uint32_t i;
+
+	for (i = 0; i < dp->nifs && dp->ifs[i].ifindex != ifindex; i++)
+		;
+	if (i == dp->nifs)
+		return;
+	detach(dp, &dp->ifs[i]);
+	dp->ifs[i] = dp->ifs[--dp->nifs];
+}
+
 void dp_free(struct dp *dp)
 {
 	uint32_t i;
-	int err;
 
 	if (!dp)
 		return;
-	for (i = 0; i < dp->nifs; i++) {
-		struct attached *a = &dp->ifs[i];
-
-		err = xdp_program__detach(dp->prog, a->ifindex, a->mode, 0);
-		if (err && if_nametoindex(a->ifname) == (unsigned int)a->ifindex)
-			log_warn("%s: cannot detach the XDP program: %s; remove it with `vrrp-xdp detach %s`",
-				 a->ifname, strerror(-err), a->ifname);
-		unpin(a->ifname);
-	}
+	for (i = 0; i < dp->nifs; i++)
+		detach(dp, &dp->ifs[i]);
 	ring_buffer__free(dp->ring);
 	if (dp->filter)
 		munmap(dp->filter, sizeof(*dp->filter));
@@ -441,6 +455,11 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 	return 0;
 }
 
+bool dp_loaded(const struct dp *dp)
+{
+	return dp->loaded;
+}
+
 uint32_t dp_prog_id(const struct dp *dp)
 {
 	return xdp_program__id(dp->prog);
@@ -453,7 +472,8 @@ int dp_events_fd(const struct dp *dp)
 
 void dp_events_read(struct dp *dp)
 {
-	ring_buffer__consume(dp->ring);
+	if (dp->loaded)
+		ring_buffer__consume(dp->ring);
 }
 
 static int put(const struct bpf_map *m, const void *key, const void *value)
@@ -479,6 +499,13 @@ int dp_index_set(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid, ui
 	return put(dp->skel->maps.vr_index, &k, &v);
 }
 
+int dp_index_del(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid)
+{
+	struct vx_vr_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .vrid = vrid, .family = cfg->family };
+
+	return bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.vr_index), &k) ? -errno : 0;
+}
+
 /* Sets the bit before the address goes into the map and clears it after: a frame never finds the bit without need for it. */
 static void filter_ref(struct dp *dp, __be32 addr, int delta)
 {
@@ -493,36 +520,47 @@ static void filter_ref(struct dp *dp, __be32 addr, int delta)
 		__atomic_fetch_and(&dp->filter->word[bit / 64], ~(1ULL << bit % 64), __ATOMIC_RELAXED);
 }
 
-int dp_addr_set(struct dp *dp, int ifindex, uint32_t vlan, __be32 addr, uint32_t flag, uint32_t slot, bool present)
+int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 {
-	struct vx_addr4_key k = { .ifindex = ifindex, .vlan = vlan, .addr = addr };
+	struct vx_addr4_key k = { .ifindex = a->ifindex, .addr = a->addr };
 	int fd = bpf_map__fd(dp->skel->maps.addr4), err = 0;
 	struct vx_addr4_val v = { 0 };
-	bool known;
+	bool known, vip = present && a->flag == VX_ADDR_VIP;
 
 	known = !bpf_map_lookup_elem(fd, &k, &v);
-	if (!present == !(v.flags & flag))
+	if (!present && a->flag == VX_ADDR_VIP && v.slot != a->slot) /* another router's by now (KA-19) */
 		return 0;
-	v.flags ^= flag;
-	if (flag == VX_ADDR_VIP)
-		v.slot = slot;
+	if (!present == !(v.flags & a->flag) && !(vip && (v.slot != a->slot || memcmp(v.mac, a->mac, sizeof(v.mac)))))
+		return 0;
+	v.flags = present ? v.flags | a->flag : v.flags & ~a->flag;
+	if (vip) {
+		v.slot = a->slot;
+		memcpy(v.mac, a->mac, sizeof(v.mac));
+	}
 	if (!known)
-		filter_ref(dp, addr, 1);
+		filter_ref(dp, a->addr, 1);
 	if (v.flags)
 		err = put(dp->skel->maps.addr4, &k, &v);
 	else if (bpf_map_delete_elem(fd, &k))
 		err = -errno;
 	if (!v.flags || (err && !known))
-		filter_ref(dp, addr, -1);
+		filter_ref(dp, a->addr, -1);
 	return err;
 }
 
-int dp_peer_add(struct dp *dp, uint32_t slot, __be32 addr)
+int dp_peer_set(struct dp *dp, uint32_t slot, __be32 addr, uint8_t min_ttl, uint8_t max_ttl)
 {
 	struct vx_peer_key k = { .slot = slot, .addr = addr };
-	struct vx_peer_val v = { .min_ttl = 255, .max_ttl = 255 };
+	struct vx_peer_val v = { .min_ttl = min_ttl, .max_ttl = max_ttl };
 
 	return put(dp->skel->maps.peers, &k, &v);
+}
+
+int dp_peer_del(struct dp *dp, uint32_t slot, __be32 addr)
+{
+	struct vx_peer_key k = { .slot = slot, .addr = addr };
+
+	return bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.peers), &k) ? -errno : 0;
 }
 
 void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
@@ -565,6 +603,13 @@ int dp_watch_init(struct dp *dp, uint32_t slot)
 	return err ? err : dp_watch_cancel(dp, slot);
 }
 
+int dp_watch_shift(struct dp *dp, uint32_t slot, int64_t shift_ns)
+{
+	struct vx_timer_cmd cmd = { .op = VX_TIMER_SHIFT, .slot = slot, .deadline_ns = (uint64_t)shift_ns };
+
+	return timer_cmd(dp, &cmd);
+}
+
 int dp_watch_cancel(struct dp *dp, uint32_t slot)
 {
 	struct vx_timer_cmd cmd = { .op = VX_TIMER_CANCEL, .slot = slot };
@@ -575,6 +620,17 @@ int dp_watch_cancel(struct dp *dp, uint32_t slot)
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out)
 {
 	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.vr_watch), &slot, out) ? -errno : 0;
+}
+
+int dp_counters_clear(struct dp *dp, uint32_t row)
+{
+	struct vx_counters *per_cpu = calloc(dp->ncpus, sizeof(*per_cpu));
+	int err = -ENOMEM;
+
+	if (per_cpu)
+		err = bpf_map_update_elem(bpf_map__fd(dp->skel->maps.counters), &row, per_cpu, 0) ? -errno : 0;
+	free(per_cpu);
+	return err;
 }
 
 int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out)

@@ -51,22 +51,38 @@ void dp_free(struct dp *dp);
 int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
 	      struct dp_attachment *out, char why[DP_ERR_LEN]);
 
-/* The following are legal after the first dp_attach(); 0 or -errno. */
+/* Takes the program off @ifindex and removes its pins; the interface may be gone already. */
+void dp_detach(struct dp *dp, int ifindex);
+
+/* The following are legal after the first dp_attach(), when dp_loaded(); 0 or -errno. */
+bool dp_loaded(const struct dp *dp);
 
 /* The id by which the kernel and its notifications know our program. */
 uint32_t dp_prog_id(const struct dp *dp);
 
 /* Maps @ring to the events; readable when there are any. */
 int dp_events_fd(const struct dp *dp);
-void dp_events_read(struct dp *dp);
+void dp_events_read(struct dp *dp); /* before it too: there are none */
 
 int dp_vr_set(struct dp *dp, uint32_t slot, const struct vx_vr_config *cfg);
 /* @vrid 0: the interface itself, @slot then is its row of counters: see dp_if_row(). */
 int dp_index_set(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid, uint32_t slot);
+int dp_index_del(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid);
 uint32_t dp_if_row(const struct dp *dp, uint32_t if_number);
-/* Adds or removes VX_ADDR_* @flag of an address; @slot counts for VX_ADDR_VIP. */
-int dp_addr_set(struct dp *dp, int ifindex, uint32_t vlan, __be32 addr, uint32_t flag, uint32_t slot, bool present);
-int dp_peer_add(struct dp *dp, uint32_t slot, __be32 addr);
+
+/* One VX_ADDR_* flag of an address of an interface. */
+struct dp_addr {
+	int ifindex;
+	__be32 addr;
+	uint32_t flag;
+	uint32_t slot;  /* VX_ADDR_VIP: of its virtual router */
+	uint8_t mac[6]; /* VX_ADDR_VIP: what ARP is answered with */
+};
+/* Sets or clears it; of a VIP that is there already the slot and the MAC become those of @a. */
+int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present);
+/* Who may send to a unicast virtual router, and with which TTL (RX-34, RX-35). */
+int dp_peer_set(struct dp *dp, uint32_t slot, __be32 addr, uint8_t min_ttl, uint8_t max_ttl);
+int dp_peer_del(struct dp *dp, uint32_t slot, __be32 addr);
 
 /* One atomic store, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). */
 void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
@@ -75,8 +91,12 @@ void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
  * waits and tries again. Arming allocates nothing afterwards. */
 int dp_watch_init(struct dp *dp, uint32_t slot);
 int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority);
+/* Moves a running ActiveDown by @shift_ns (FSM-11). */
+int dp_watch_shift(struct dp *dp, uint32_t slot, int64_t shift_ns);
 int dp_watch_cancel(struct dp *dp, uint32_t slot);
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out);
+/* For a row that another router or interface had before. */
+int dp_counters_clear(struct dp *dp, uint32_t row);
 /* Sums a row over all CPUs. */
 int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out);
 

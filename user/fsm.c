@@ -38,6 +38,8 @@ const char *fsm_why_name(enum fsm_why w)
 		return "advert of the same priority and a greater address";
 	case FSM_WHY_STALLED:
 		return "another router took over while this one was stalled";
+	case FSM_WHY_SYNC:
+		return "another member of the sync group is Backup";
 	case FSM_WHY_SHUTDOWN:
 		return "shutdown";
 	}
@@ -54,8 +56,9 @@ static void enter(struct fsm *f, enum fsm_state s, enum fsm_why why, uint64_t no
 static unsigned int enter_backup(struct fsm *f, enum fsm_why why, uint64_t from_ns, uint64_t now_ns)
 {
 	enter(f, FSM_BACKUP, why, now_ns);
-	f->down_ns = from_ns + decide_down_ns(f->version, f->priority, f->active_adver_ns);
+	f->down_ns = from_ns + decide_down_ns(f->version, f->priority, f->down_adverts, f->active_adver_ns);
 	f->lease_ns = 0;
+	f->lower_ns = 0;
 	return FSM_ACT_ARM_DOWN;
 }
 
@@ -85,13 +88,15 @@ static unsigned int initialize_step(struct fsm *f, const struct fsm_event *ev, u
 		f->active_adver_ns = f->adver_ns;
 		f->active_src = 0;
 		f->active_priority = 0;
-		if (f->priority == 255) /* FSM-I1 */
+		if (f->priority == 255 && !f->starts_backup) /* FSM-I1 */
 			return enter_active(f, FSM_WHY_OWNER, now_ns);
 		return enter_backup(f, FSM_WHY_STARTUP, now_ns, now_ns); /* FSM-I2 */
 	case FSM_EV_SHUTDOWN:
 	case FSM_EV_DOWN_TIMER:
 	case FSM_EV_ADVER_TIMER:
 	case FSM_EV_ADVERT: /* FSM-I3 */
+	case FSM_EV_SYNC_BACKUP:
+	case FSM_EV_SYNC_WAIT:
 		break;
 	}
 	return 0;
@@ -99,7 +104,10 @@ static unsigned int initialize_step(struct fsm *f, const struct fsm_event *ev, u
 
 static unsigned int backup_advert(struct fsm *f, const struct fsm_event *ev)
 {
-	switch (decide_backup(f->priority, f->preempt, ev->priority)) {
+	bool preempt =
+		decide_preempts(f->preempt, f->preempt_delay_ns, &f->lower_ns, f->priority, ev->priority, ev->at_ns);
+
+	switch (decide_backup(f->priority, preempt, ev->priority)) {
 	case DECIDE_DISCARD:
 		return 0;
 	case DECIDE_HANDOVER:
@@ -112,7 +120,7 @@ static unsigned int backup_advert(struct fsm *f, const struct fsm_event *ev)
 		break;
 	}
 	learn(f, ev);
-	f->down_ns = ev->at_ns + decide_down_ns(f->version, f->priority, f->active_adver_ns);
+	f->down_ns = ev->at_ns + decide_down_ns(f->version, f->priority, f->down_adverts, f->active_adver_ns);
 	return FSM_ACT_ARM_DOWN;
 }
 
@@ -130,8 +138,12 @@ static unsigned int backup_step(struct fsm *f, const struct fsm_event *ev, uint6
 		return enter_active(f, left ? FSM_WHY_HANDOVER : FSM_WHY_NO_ADVERT, now_ns);
 	case FSM_EV_ADVERT:
 		return backup_advert(f, ev);
+	case FSM_EV_SYNC_WAIT:
+		f->down_ns = now_ns + decide_down_ns(f->version, f->priority, f->down_adverts, f->active_adver_ns);
+		return FSM_ACT_ARM_DOWN;
 	case FSM_EV_STARTUP:
 	case FSM_EV_ADVER_TIMER:
+	case FSM_EV_SYNC_BACKUP:
 		break;
 	}
 	return 0;
@@ -143,13 +155,16 @@ static unsigned int yield(struct fsm *f, const struct fsm_event *ev, enum fsm_wh
 	uint64_t from_ns = now_ns - ev->at_ns > f->adver_ns ? now_ns : ev->at_ns;
 
 	learn(f, ev);
-	return FSM_ACT_RELEASE | enter_backup(f, why, from_ns, now_ns);
+	return FSM_ACT_RELEASE | enter_backup(f, why, from_ns, now_ns) |
+	       (f->higher_prio_send_advert ? FSM_ACT_ADVERT : 0);
 }
 
 static unsigned int active_advert(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns)
 {
 	unsigned int act = 0;
 
+	if (f->ignore_adverts)
+		return 0;
 	switch (decide_active(f->priority, f->src, ev->priority, ev->src)) {
 	case VX_EV_PRIO0: /* FSM-A3 */
 		f->adver_due_ns = now_ns + f->adver_ns;
@@ -163,13 +178,13 @@ static unsigned int active_advert(struct fsm *f, const struct fsm_event *ev, uin
 	if (f->lease_ns && ev->at_ns > f->lease_ns)
 		return yield(f, ev, FSM_WHY_STALLED, now_ns);
 	/* FSM-A5 (RFC 9568 6.4.3). v2 says discard silently; answering costs a frame and ends a double Active sooner (KA-11). */
-	if (now_ns - f->answered_ns >= ANSWER_MIN_NS) {
+	if (!f->lower_prio_no_advert && now_ns - f->answered_ns >= ANSWER_MIN_NS) {
 		f->answered_ns = now_ns;
 		act |= FSM_ACT_ADVERT;
 	}
 	if (now_ns - f->announced_ns >= ANNOUNCE_MIN_NS) {
 		f->announced_ns = now_ns;
-		act |= FSM_ACT_ANNOUNCE;
+		act |= FSM_ACT_ANSWER_LOWER;
 	}
 	return act;
 }
@@ -190,6 +205,9 @@ static unsigned int active_step(struct fsm *f, const struct fsm_event *ev, uint6
 		       (f->lease_ns && now_ns > f->lease_ns ? FSM_ACT_ANNOUNCE : 0);
 	case FSM_EV_ADVERT:
 		return active_advert(f, ev, now_ns);
+	case FSM_EV_SYNC_BACKUP:
+		return FSM_ACT_RELEASE | enter_backup(f, FSM_WHY_SYNC, now_ns, now_ns);
+	case FSM_EV_SYNC_WAIT:
 	case FSM_EV_STARTUP:
 	case FSM_EV_DOWN_TIMER:
 		break;
@@ -210,8 +228,21 @@ unsigned int fsm_step(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns
 	return 0;
 }
 
+int64_t fsm_set_priority(struct fsm *f, uint8_t priority)
+{
+	uint64_t interval_ns = f->active_adver_ns;
+	int64_t shift_ns = (int64_t)(decide_skew_ns(f->version, priority, interval_ns) -
+				     decide_skew_ns(f->version, f->priority, interval_ns));
+
+	f->priority = priority;
+	if (f->state != FSM_BACKUP)
+		return 0;
+	f->down_ns += shift_ns;
+	return shift_ns;
+}
+
 void fsm_sent(struct fsm *f, uint64_t sent_ns)
 {
 	if (f->state == FSM_ACTIVE)
-		f->lease_ns = decide_lease_ns(sent_ns, f->adver_ns);
+		f->lease_ns = decide_lease_ns(sent_ns, f->down_adverts, f->adver_ns);
 }

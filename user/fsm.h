@@ -19,6 +19,8 @@ enum fsm_ev {
 	FSM_EV_DOWN_TIMER,  /* Active_Down_Timer */
 	FSM_EV_ADVER_TIMER, /* Adver_Timer */
 	FSM_EV_ADVERT,
+	FSM_EV_SYNC_BACKUP, /* a member of the sync group became Backup (KA-26) */
+	FSM_EV_SYNC_WAIT, /* Active_Down_Timer, but other members of the sync group do not want to be Active (KA-25) */
 };
 
 struct fsm_event {
@@ -39,6 +41,8 @@ enum fsm_act {
 	FSM_ACT_ADVER_TIMER = 1 << 5, /* Adver_Timer to adver_due_ns */
 	FSM_ACT_ARM_DOWN = 1 << 6,    /* Active_Down_Timer to down_ns */
 	FSM_ACT_CANCEL_DOWN = 1 << 7,
+	FSM_ACT_ANSWER_LOWER =
+		1 << 8, /* announce the VIPs because of an advert of lower priority, and again later (KA-11) */
 };
 
 /* Why the state is what it is. */
@@ -51,22 +55,30 @@ enum fsm_why {
 	FSM_WHY_HIGHER,    /* FSM-A4 */
 	FSM_WHY_GREATER,   /* FSM-A4 by address */
 	FSM_WHY_STALLED,   /* another router took over while this one was silent past its lease (SEC-29) */
+	FSM_WHY_SYNC,      /* another member of the sync group is Backup */
 	FSM_WHY_SHUTDOWN,
 };
 
 struct fsm {
-	/* configuration; set before the first step, priority at any time (FSM-11) */
+	/* configuration; set before the first step, and by a reload; priority by fsm_set_priority() afterwards (FSM-11) */
 	uint8_t version;
 	uint8_t priority;
+	uint8_t down_adverts; /* KA-23 */
 	bool preempt;
+	bool starts_backup;           /* a member of a sync group that is not all owners (KA-27) */
+	bool lower_prio_no_advert;    /* KA-11: does not answer a lower priority */
+	bool higher_prio_send_advert; /* KA-12: one more advert before it yields */
+	bool ignore_adverts;          /* an owner that hears nobody (owner_ignore_adverts) */
 	__be32 src;
 	uint64_t adver_ns;
+	uint64_t preempt_delay_ns; /* KA-22 */
 	/* state; written by fsm_step() and fsm_sent() only */
 	enum fsm_state state;
 	enum fsm_why why;
 	uint64_t since_ns;        /* of the state; before the first step: of the start */
 	uint64_t active_adver_ns; /* Active_Adver_Interval */
 	uint64_t down_ns;         /* Backup: Active_Down_Timer */
+	__u64 lower_ns;           /* Backup: see decide_preempts() */
 	uint64_t adver_due_ns;    /* Active: Adver_Timer */
 	uint64_t lease_ns;        /* Active: others may take over from here on */
 	uint64_t answered_ns;     /* last immediate advert (FSM-A8) */
@@ -77,6 +89,10 @@ struct fsm {
 
 /* Takes one event; returns FSM_ACT_* bits. @now_ns must not run backwards. */
 unsigned int fsm_step(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns);
+
+/* Tracking or a reload has changed the priority. Returns by how many nanoseconds a running Active_Down_Timer moves, and moves its copy
+ * here; Active uses the new priority from the next advert on. */
+int64_t fsm_set_priority(struct fsm *f, uint8_t priority);
 
 /* An advert of ours left at @sent_ns: extends the lease (design: a failed send does not). */
 void fsm_sent(struct fsm *f, uint64_t sent_ns);

@@ -16,7 +16,11 @@ static const struct {
 } cmds[] = {
 	{ "attach", "IFACE [--vrid N --vip ADDR[/LEN] ...]",
 	  "run one virtual router from flags, or IFACE's of the default file", cmd_attach },
-	{ "run", "[-f FILE]", "run every virtual router of a keepalived.conf", cmd_run },
+	{ "run", "[-f FILE] [-i ID]", "run every virtual router of a keepalived.conf", cmd_run },
+	{ "check", "[-f FILE] [-i ID] [--json]",
+	  "say what is wrong with a keepalived.conf, and what it means with all defaults", cmd_check },
+	{ "reload", "", "read the configuration file again and change what has changed; a wrong file changes nothing",
+	  cmd_reload },
 	{ "status", "[--json]", "who is Active, since when and why; timers, lease, XDP mode", cmd_status },
 	{ "stats", "[--json]", "every counter, per virtual router and interface", cmd_stats },
 	{ "detach", "IFACE", "remove what a dead controller left behind", cmd_detach },
@@ -46,7 +50,9 @@ static void usage(FILE *f)
 		   "                         default auto: accept both, send rfc5798 as keepalived does\n"
 		   "  --rt-priority N        SCHED_FIFO priority 1-99, memory locked\n"
 		   "  -v                     log more\n"
-		   "run takes -f FILE, --mode, --rt-priority, -v\n");
+		   "run takes -f FILE, -i ID, --mode, --rt-priority, -v\n"
+		   "check takes -f FILE, -i ID, --json; ID is what @ID lines are compared with, by default the host "
+		   "name up to the first dot\n");
 }
 
 int cmd_help(int argc, char *argv[])

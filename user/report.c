@@ -30,13 +30,15 @@ static json_t *addr_json(__be32 addr)
 static json_t *vips_json(const struct vr *r)
 {
 	json_t *a = json_array();
-	char text[16], with_len[24];
+	char text[46], with_len[56];
 	size_t i;
 
 	for (i = 0; i < r->nvips; i++) {
-		snprintf(with_len, sizeof(with_len), "%s/%u", vr_addr(r->vips[i].addr, text), r->vips[i].plen);
-		json_array_append_new(a,
-				      json_pack("{s:s, s:b}", "address", with_len, "installed", r->vips[i].installed));
+		snprintf(with_len, sizeof(with_len), "%s/%u", conf_addr_str(&r->vips[i].conf->addr, text, sizeof(text)),
+			 r->vips[i].conf->plen);
+		json_array_append_new(a, json_pack("{s:s, s:s, s:b, s:b}", "address", with_len, "interface",
+						   r->vips[i].dev->name, "installed", r->vips[i].installed,
+						   "advertised", i < r->nadvertised));
 	}
 	return a;
 }
@@ -46,9 +48,10 @@ static const char *state_why(const struct vr *r)
 	return r->fsm.state == FSM_INITIALIZE && r->hold ? r->hold : fsm_why_name(r->fsm.why);
 }
 
+/* NULL: it is not there, or could not be opened. */
 static const char *mode_name(const struct vr_if *f)
 {
-	return f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic";
+	return !f->open ? NULL : f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic";
 }
 
 /* Who is Active and when that was last heard: the kernel keeps it. */
@@ -79,12 +82,12 @@ static void put_active(json_t *j, const struct vr *r, uint64_t now_ns)
 static json_t *vr_status(const struct vr *r, uint64_t now_ns)
 {
 	const struct conf_vr *c = r->conf;
-	json_t *j = json_pack("{s:s, s:s, s:i, s:i, s:s, s:f, s:s, s:i, s:b, s:f, s:o, s:s, s:s}", "name", c->name,
+	json_t *j = json_pack("{s:s, s:s, s:i, s:i, s:s, s:f, s:s, s:i, s:b, s:f, s:o, s:s?, s:s?}", "name", c->name,
 			      "interface", r->iface->name, "vrid", c->vrid, "version", c->version, "state",
 			      fsm_state_name(r->fsm.state), "since_s", (now_ns - r->fsm.since_ns) / 1e9, "why",
 			      state_why(r), "priority", r->fsm.priority, "preempt", r->fsm.preempt, "advert_int_ms",
 			      ms(r->fsm.adver_ns), "source", addr_json(r->fsm.src), "xdp_mode", mode_name(r->iface),
-			      "xdp_mode_why", r->iface->attachment.why);
+			      "xdp_mode_why", r->iface->open ? r->iface->attachment.why : NULL);
 
 	if (!j)
 		return json_null();
@@ -107,9 +110,10 @@ static json_t *status(const struct vrs *v)
 	size_t i;
 
 	for (i = 0; i < v->nvr; i++)
-		json_array_append_new(vrs, vr_status(&v->vr[i], now_ns));
+		json_array_append_new(vrs, vr_status(v->vr[i], now_ns));
 	for (i = 0; i < v->nifs; i++)
-		json_array_append_new(ifs, if_status(&v->ifs[i]));
+		if (v->ifs[i]->open)
+			json_array_append_new(ifs, if_status(v->ifs[i]));
 	/* arrays only: cmd_ctl.c joins the answers of several controllers */
 	return json_pack("{s:[{s:i, s:f}], s:o, s:o}", "controllers", "pid", (int)getpid(), "up_s",
 			 (now_ns - v->start_ns) / 1e9, "virtual_routers", vrs, "interfaces", ifs);
@@ -121,7 +125,7 @@ static json_t *counters_json(const struct vrs *v, uint32_t row)
 	struct vx_counters n;
 	int i;
 
-	if (dp_counters_get(v->dp, row, &n))
+	if (!dp_loaded(v->dp) || dp_counters_get(v->dp, row, &n))
 		return j;
 	for (i = 1; i < VX_CTR_COUNT; i++)
 		json_object_set_new(j, vr_ctr_text[i].name, json_integer(n.c[i]));
@@ -146,10 +150,11 @@ static json_t *stats(const struct vrs *v)
 	size_t i;
 
 	for (i = 0; i < v->nvr; i++)
-		json_array_append_new(vrs, vr_stats(&v->vr[i]));
+		json_array_append_new(vrs, vr_stats(v->vr[i]));
 	for (i = 0; i < v->nifs; i++)
-		json_array_append_new(ifs, json_pack("{s:s, s:o}", "name", v->ifs[i].name, "counters",
-						     counters_json(v, dp_if_row(v->dp, v->ifs[i].number))));
+		if (v->ifs[i]->open)
+			json_array_append_new(ifs, json_pack("{s:s, s:o}", "name", v->ifs[i]->name, "counters",
+							     counters_json(v, dp_if_row(v->dp, v->ifs[i]->row))));
 	return json_pack("{s:o, s:o}", "virtual_routers", vrs, "interfaces", ifs);
 }
 

@@ -23,6 +23,7 @@ struct queue {
 };
 
 struct tx {
+	int ifindex;
 	struct queue frames, packets;
 	int err; /* of a flush that a full queue forced */
 };
@@ -87,6 +88,7 @@ int tx_new(struct tx **out, int ifindex, const char *ifname)
 	*out = NULL;
 	if (!tx)
 		return -ENOMEM;
+	tx->ifindex = ifindex;
 	queue_init(&tx->frames);
 	queue_init(&tx->packets);
 	tx->frames.fd = open_frames(ifindex);
@@ -109,6 +111,19 @@ void tx_free(struct tx *tx)
 	if (tx->packets.fd >= 0)
 		close(tx->packets.fd);
 	free(tx);
+}
+
+int tx_join(struct tx *tx, __be32 group)
+{
+	const uint8_t *g = (const uint8_t *)&group;
+	struct packet_mreq mr = {
+		.mr_ifindex = tx->ifindex,
+		.mr_type = PACKET_MR_MULTICAST,
+		.mr_alen = 6,
+		.mr_address = { 0x01, 0x00, 0x5e, g[1] & 0x7f, g[2], g[3] }, /* RFC 1112 6.4 */
+	};
+
+	return setsockopt(tx->frames.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mr, sizeof(mr)) ? -errno : 0;
 }
 
 /* A frame that cannot be sent is skipped: the next one may be for another peer. */

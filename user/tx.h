@@ -17,6 +17,8 @@ struct tx;
  * *@out is owned by the caller. 0 or -errno. */
 int tx_new(struct tx **out, int ifindex, const char *ifname);
 void tx_free(struct tx *tx);
+/* Joins another multicast group (vrrp_mcast_group4); again is no error. 0 or -errno. */
+int tx_join(struct tx *tx, __be32 group);
 
 /*
  * Queue one frame, or one IPv4 packet for @dst, until tx_flush(). @data is borrowed until then; *@sent (may be NULL) becomes

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* One virtual router: its frames, and the events of the data plane that go into its state machine. */
 #include "vr_int.h"
 
 #include "advert.h"
-#include "arp.h"
 #include "log.h"
 
 #include <arpa/inet.h>
@@ -37,67 +37,68 @@ __be32 vr_conf_addr4(const struct conf_addr *a)
 
 /* ---- frames ---- */
 
-/* Bytes in front of the IPv4 packet: Ethernet where we address the frame, nothing where the kernel does. */
 size_t vr_frame_head(const struct vr *r)
 {
 	return r->conf->unicast ? 0 : sizeof(struct vx_eth);
 }
 
 /* frames[0..nframes) are the adverts, frames[nframes..2*nframes) the same with priority 0. */
-static uint8_t *frame_at(const struct vr *r, size_t i, bool prio0)
+uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0)
 {
 	return r->frames + (i + (prio0 ? r->nframes : 0)) * r->frame_len;
 }
 
 static void build_frame(struct vr *r, size_t i, bool prio0, const __be32 *vips)
 {
-	static const uint8_t group_mac[6] = { 0x01, 0x00, 0x5e, 0x00, 0x00, 0x12 }; /* WF-13 */
 	const struct conf_vr *c = r->conf;
 	struct advert_params p = {
 		.src = r->fsm.src,
-		.dst = c->unicast ? vr_conf_addr4(&c->peers[i].addr) : ADVERT_GROUP4,
+		.dst = c->unicast ? vr_conf_addr4(&c->peers[i].addr) : r->cfg.group,
 		.vips = vips,
 		.auth = r->cfg.auth,
 		.adver_ns = c->adver_ns,
 		.version = c->version,
 		.vrid = c->vrid,
-		.priority = prio0 ? 0 : c->priority,
-		.nvips = r->nvips,
+		.priority = prio0 ? 0 : r->fsm.priority,
+		.nvips = r->nadvertised,
 		.auth_type = r->cfg.auth_type,
+		.ttl = c->unicast ? c->unicast_ttl : ADVERT_TTL,
 		.csum_5798 = c->csum != CONF_CSUM_RFC9568, /* keepalived's form unless asked otherwise (WF-19) */
 	};
-	uint8_t *f = frame_at(r, i, prio0);
+	uint8_t *f = vr_frame(r, i, prio0);
 
-	if (!c->unicast) {
+	if (!c->unicast) { /* WF-13, RFC 1112 6.4 */
+		const __u8 *group = (const __u8 *)&r->cfg.group;
 		struct vx_eth *eth = (struct vx_eth *)f;
 
-		memcpy(eth->dst, group_mac, 6);
-		memcpy(eth->src, r->iface->mac, 6);
+		memcpy(eth->dst, (uint8_t[]){ 0x01, 0x00, 0x5e, group[1] & 0x7f, group[2], group[3] }, 6);
+		memcpy(eth->src, r->mac, 6);
 		eth->type = VX_BE16(VX_ETH_P_IP);
 	}
 	advert_build(f + vr_frame_head(r), &p, 0);
 }
 
-/* Everything that depends on our address, the NIC's MAC and the configuration: frames, and the data plane's copy. */
 int vr_build(struct vr *r)
 {
 	__be32 vips[ADVERT_MAX_ADDRS];
 	size_t i;
 
-	for (i = 0; i < r->nvips; i++) {
-		vips[i] = r->vips[i].addr;
-		arp_build_gratuitous(r->vips[i].garp, r->iface->mac, vips[i]);
-	}
+	memcpy(r->mac, r->iface->mac, sizeof(r->mac));
+	for (i = 0; i < r->nadvertised; i++)
+		vips[i] = vr_conf_addr4(&r->vips[i].conf->addr);
+	for (i = 0; i < r->nvips; i++)
+		vr_vip_build(&r->vips[i]);
 	for (i = 0; i < r->nframes; i++) {
 		build_frame(r, i, false, vips);
 		build_frame(r, i, true, vips);
 	}
+	r->cfg.ifindex = r->iface->ifindex;
 	r->cfg.src = r->fsm.src;
-	memcpy(r->cfg.mac, r->iface->mac, sizeof(r->cfg.mac));
+	r->cfg.priority = r->fsm.priority;
 	return dp_vr_set(r->all->dp, r->slot, &r->cfg);
 }
 
-/* ---- carrying out what the state machine decided ---- */
+/* ---- the state machine ---- */
 
 void vr_mark(struct vr *r)
 {
@@ -107,8 +108,8 @@ void vr_mark(struct vr *r)
 	}
 }
 
-/* The role in the data plane. Silence is told at once; speech only by vrs_flush(), after the addresses. */
-static void tell_role(struct vr *r)
+/* Silence is told at once; speech only by vrs_flush(), after the addresses. */
+void vr_tell_role(struct vr *r)
 {
 	uint64_t role = VX_ROLE_INIT;
 
@@ -119,20 +120,30 @@ static void tell_role(struct vr *r)
 	dp_role_set(r->all->dp, r->slot, role);
 }
 
+/* The lines that users of keepalived look for (KA-37), and under -v what is behind them. */
 static void log_silence(struct vr *r, const struct fsm_event *ev)
 {
+	const char *name = r->conf->name;
 	char from[16];
 
-	if (r->hold)
-		log_info("%s: %s -> %s: %s", r->conf->name, fsm_state_name(r->from), fsm_state_name(r->fsm.state),
-			 r->hold);
-	else if (ev->type == FSM_EV_ADVERT)
-		log_info("%s: %s -> %s: %s: %u from %s, ours %u", r->conf->name, fsm_state_name(r->from),
+	if (ev->type == FSM_EV_ADVERT && ev->priority > r->fsm.priority)
+		log_info("(%s) Master received advert from %s with higher priority %u, ours %u", name,
+			 vr_addr(ev->src, from), ev->priority, r->fsm.priority);
+	else if (ev->type == FSM_EV_ADVERT && r->fsm.why == FSM_WHY_GREATER)
+		log_info("(%s) Master received advert from %s with same priority %u but higher IP address than ours",
+			 name, vr_addr(ev->src, from), ev->priority);
+	if (r->fsm.state == FSM_BACKUP)
+		log_info("(%s) Entering BACKUP STATE%s", name,
+			 r->from == FSM_INITIALIZE && !r->any_told ? " (init)" : "");
+	else if (r->hold && !r->quiet)
+		log_info("(%s) Entering FAULT STATE", name);
+	if (ev->type == FSM_EV_ADVERT)
+		log_info("%s: %s -> %s: %s: %u from %s, ours %u", name, fsm_state_name(r->from),
 			 fsm_state_name(r->fsm.state), fsm_why_name(r->fsm.why), ev->priority, vr_addr(ev->src, from),
-			 r->conf->priority);
+			 r->fsm.priority);
 	else
-		log_info("%s: %s -> %s: %s", r->conf->name, fsm_state_name(r->from), fsm_state_name(r->fsm.state),
-			 fsm_why_name(r->fsm.why));
+		log_info("%s: %s -> %s: %s", name, fsm_state_name(r->from), fsm_state_name(r->fsm.state),
+			 r->hold ? r->hold : fsm_why_name(r->fsm.why));
 }
 
 static void arm_down(struct vr *r)
@@ -149,7 +160,8 @@ static void arm_down(struct vr *r)
 static void add_actions(struct vr *r, unsigned int act)
 {
 	if (act & FSM_ACT_RELEASE)
-		r->pending &= ~(FSM_ACT_CLAIM | FSM_ACT_ADVERT | FSM_ACT_ANNOUNCE | FSM_ACT_ADVER_TIMER);
+		r->pending &= ~(FSM_ACT_CLAIM | FSM_ACT_ADVERT | FSM_ACT_ANNOUNCE | FSM_ACT_ANSWER_LOWER |
+				FSM_ACT_ADVER_TIMER);
 	if (act & FSM_ACT_CLAIM)
 		r->pending &= ~(FSM_ACT_RELEASE | FSM_ACT_PRIORITY_0);
 	r->pending |= act & ~FSM_ACT_ARM_DOWN;
@@ -168,256 +180,29 @@ static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
 	if (r->fsm.state != from) {
 		r->from = from;
 		r->cause_ns = ev->at_ns;
+		r->wants_ns = 0;
+		r->all->news = true;
 		if (r->fsm.state != FSM_ACTIVE) {
-			tell_role(r);
+			vr_tell_role(r);
 			log_silence(r, ev);
 		}
 	}
 	add_actions(r, act);
 	vr_mark(r);
+	if (from == FSM_ACTIVE && r->fsm.state == FSM_BACKUP && ev->type != FSM_EV_SYNC_BACKUP)
+		vr_group_follow_backup(r, now_ns);
 }
 
-void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns)
+void vr_step_at(struct vr *r, enum fsm_ev type, uint64_t at_ns, uint64_t now_ns)
 {
-	struct fsm_event ev = { .type = type, .at_ns = now_ns };
+	struct fsm_event ev = { .type = type, .at_ns = at_ns };
 
 	step(r, &ev, now_ns);
 }
 
-static void queue_adverts(struct vr *r, bool prio0)
+void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns)
 {
-	size_t i;
-
-	for (i = 0; i < r->nframes; i++) {
-		if (r->conf->unicast)
-			tx_packet(r->iface->tx, frame_at(r, i, prio0), r->frame_len,
-				  vr_conf_addr4(&r->conf->peers[i].addr), &r->sent);
-		else
-			tx_frame(r->iface->tx, frame_at(r, i, prio0), r->frame_len, &r->sent);
-	}
-}
-
-/* A new reason why nothing can be sent is said once; the link is looked at after the turn, see vrs_flush(). */
-static void flush_tx(struct vrs *v)
-{
-	struct vr_if *f;
-	int err;
-
-	for (f = v->ifs; f < v->ifs + v->nifs; f++) {
-		err = f->tx ? tx_flush(f->tx) : 0;
-		if (!err)
-			continue;
-		f->send_failed = true;
-		if (err != f->send_err)
-			log_warn("%s: cannot send: %s", f->name, strerror(-err));
-		f->send_err = err;
-	}
-}
-
-/* Adverts of all routers, then the lease of those whose advert has left. */
-static void flush_adverts(struct vrs *v)
-{
-	const unsigned int speak = FSM_ACT_ADVERT | FSM_ACT_PRIORITY_0;
-	uint64_t sent_ns;
-	size_t i;
-
-	/* Before, not after: a lease counted from a moment when the frame had not left yet could outlast the peer's patience. */
-	sent_ns = loop_now_ns();
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
-
-		r->sent = false;
-		if (r->pending & speak)
-			queue_adverts(r, r->pending & FSM_ACT_PRIORITY_0);
-	}
-	flush_tx(v);
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
-
-		if (!(r->pending & speak))
-			continue;
-		if (!r->sent) {
-			r->send_errors++;
-			continue;
-		}
-		if (!r->iface->send_failed)
-			r->iface->send_err = 0;
-		r->adverts_sent++;
-		r->prio0_sent += !!(r->pending & FSM_ACT_PRIORITY_0);
-		fsm_sent(&r->fsm, sent_ns);
-		if (r->fsm.state == FSM_ACTIVE && !(r->pending & FSM_ACT_CLAIM))
-			tell_role(r);
-	}
-}
-
-static void arm_timers(struct vr *r)
-{
-	int err = 0;
-
-	if (r->pending & FSM_ACT_ADVER_TIMER)
-		timer_arm(&r->all->loop->timers, &r->adver_timer, r->fsm.adver_due_ns);
-	if (r->pending & FSM_ACT_RELEASE) {
-		timer_cancel(&r->all->loop->timers, &r->adver_timer);
-		timer_cancel(&r->all->loop->timers, &r->garp_timer);
-	}
-	if (r->pending & (FSM_ACT_CANCEL_DOWN | FSM_ACT_CLAIM)) /* CLAIM: the one behind the deadline, see on_soon() */
-		err = dp_watch_cancel(r->all->dp, r->slot);
-	if (err)
-		log_err("%s: cannot stop Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
-}
-
-void vr_want_change(struct vr *r, const struct vr_vip *vip, bool del)
-{
-	r->all->changes[r->all->nchanges++] =
-		(struct nl_change){ .ifindex = r->iface->ifindex, .addr = vip->addr, .plen = vip->plen, .del = del };
-}
-
-/* Which addresses are to change; the results come back in the same order. */
-static bool next_change(struct vr *r, size_t i)
-{
-	if (r->pending & FSM_ACT_RELEASE)
-		return r->vips[i].installed;
-	return r->pending & FSM_ACT_CLAIM || (r->repair && !r->vips[i].installed);
-}
-
-static void take_result(struct vr *r, struct vr_vip *vip, const struct nl_change *c)
-{
-	char text[16];
-
-	vip->installed = c->del ? c->err != 0 : !c->err;
-	vip->announce = vip->installed;
-	if (c->err && r->iface->present)
-		log_err("%s: cannot %s %s/%u on %s: %s", r->conf->name, c->del ? "remove" : "add",
-			vr_addr(vip->addr, text), vip->plen, r->iface->name, strerror(-c->err));
-}
-
-static void flush_addresses(struct vrs *v)
-{
-	size_t i, k, n = 0;
-	int err;
-
-	v->nchanges = 0;
-	for (i = 0; i < v->ndirty; i++)
-		for (k = 0; k < v->dirty[i]->nvips; k++)
-			if (next_change(v->dirty[i], k))
-				vr_want_change(v->dirty[i], &v->dirty[i]->vips[k],
-					       v->dirty[i]->pending & FSM_ACT_RELEASE);
-	if (!v->nchanges)
-		return;
-	err = nl_commit(v->nl, v->changes, v->nchanges);
-	if (err)
-		log_err("route netlink failed while changing addresses: %s", strerror(-err));
-	for (i = 0; i < v->ndirty; i++)
-		for (k = 0; k < v->dirty[i]->nvips; k++)
-			if (n < v->nchanges && next_change(v->dirty[i], k))
-				take_result(v->dirty[i], &v->dirty[i]->vips[k], &v->changes[n++]);
-}
-
-static void queue_garps(struct vr *r, unsigned int repeat)
-{
-	unsigned int n;
-	size_t i;
-
-	for (n = 0; n < repeat; n++) /* KA-9: for each repeat, all VIPs */
-		for (i = 0; i < r->nvips; i++)
-			if (r->vips[i].announce)
-				tx_frame(r->iface->tx, r->vips[i].garp, ARP_FRAME_LEN, NULL);
-}
-
-/* Invariant 6: only what was installed is announced, and only while Active. */
-static void announce_installed(struct vr *r)
-{
-	size_t i;
-
-	for (i = 0; i < r->nvips; i++)
-		r->vips[i].announce = r->vips[i].installed;
-}
-
-static void log_claim(const struct vr *r, const uint64_t at_ns[4])
-{
-	uint64_t t[4];
-	char why[64] = "";
-	int i;
-
-	for (i = 0; i < 4; i++)
-		t[i] = at_ns[i] > r->cause_ns ? (at_ns[i] - r->cause_ns) / VX_NS_PER_US : 0;
-	if (r->fsm.why == FSM_WHY_NO_ADVERT)
-		snprintf(why, sizeof(why), " for %.1f ms", r->quiet_ns / 1e6);
-	log_info("%s: %s -> Active: %s%s; advert +%" PRIu64 " us, address +%" PRIu64 " us, answering +%" PRIu64
-		 " us, gratuitous ARP +%" PRIu64 " us",
-		 r->conf->name, fsm_state_name(r->from), fsm_why_name(r->fsm.why), why, t[0], t[1], t[2], t[3]);
-}
-
-/* Announcements follow the addresses (invariant 6); one that repeats itself needs a lease. */
-static void flush_announcements(struct vrs *v)
-{
-	uint64_t now_ns = loop_now_ns();
-	size_t i;
-
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
-		bool again = r->pending & FSM_ACT_ANNOUNCE && r->fsm.lease_ns > now_ns;
-
-		if (r->fsm.state != FSM_ACTIVE)
-			continue;
-		if (r->pending & FSM_ACT_CLAIM || again)
-			announce_installed(r);
-		if (r->pending & FSM_ACT_CLAIM || again || r->repair || r->defend)
-			queue_garps(r, r->pending & FSM_ACT_CLAIM ? VR_GARP_REPEAT : 1);
-	}
-	flush_tx(v);
-}
-
-/* What was decided, in the order that the head of vr.h gives. */
-static void carry_out(struct vrs *v)
-{
-	uint64_t at_ns[4];
-	size_t i, k;
-
-	flush_adverts(v);
-	at_ns[0] = loop_now_ns();
-	flush_addresses(v);
-	at_ns[1] = loop_now_ns();
-	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->pending & FSM_ACT_CLAIM)
-			tell_role(v->dirty[i]);
-	at_ns[2] = loop_now_ns();
-	flush_announcements(v);
-	at_ns[3] = loop_now_ns();
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
-
-		arm_timers(r);
-		if (r->pending & FSM_ACT_CLAIM) {
-			r->became_active++;
-			timer_arm(&v->loop->timers, &r->garp_timer, at_ns[3] + VR_GARP_DELAY_S * VX_NS_PER_S);
-			log_claim(r, at_ns);
-		}
-		for (k = 0; k < r->nvips; k++)
-			r->vips[k].announce = false;
-		r->pending = 0;
-		r->dirty = r->repair = r->defend = false;
-	}
-	v->ndirty = 0;
-}
-
-/*
- * The end of a turn. Where sending failed the kernel is asked for the link: its own news of a lost carrier can be a second late.
- */
-void vrs_flush(void *arg, uint64_t now_ns)
-{
-	struct vrs *v = arg;
-	struct vr_if *f;
-
-	(void)now_ns;
-	while (v->ndirty) {
-		carry_out(v);
-		for (f = v->ifs; f < v->ifs + v->nifs; f++) {
-			if (f->send_failed && f->up)
-				nl_link_read(v->nl, f->ifindex);
-			f->send_failed = false;
-		}
-	}
+	vr_step_at(r, type, now_ns, now_ns);
 }
 
 void vr_on_adver_timer(void *arg, uint64_t now_ns)
@@ -437,24 +222,11 @@ void vr_on_adver_timer(void *arg, uint64_t now_ns)
 			r->repair = true;
 }
 
-void vr_on_garp_timer(void *arg, uint64_t now_ns)
-{
-	struct vr *r = arg;
-
-	(void)now_ns;
-	if (r->fsm.state != FSM_ACTIVE)
-		return;
-	announce_installed(r);
-	queue_garps(r, VR_GARP_REPEAT);
-	vr_mark(r); /* vrs_flush() sends what is queued */
-}
-
 /* ---- events of the data plane ---- */
 
 /* Active_Down_Timer was due at @at_ns. If an advert came meanwhile, it has moved the deadline: the expiry is void. */
 static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 {
-	struct fsm_event ev = { .type = FSM_EV_DOWN_TIMER, .at_ns = at_ns };
 	struct vx_vr_watch w;
 	uint64_t heard_ns;
 
@@ -469,7 +241,8 @@ static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 	r->quiet_ns = now_ns > heard_ns ? now_ns - heard_ns : 0;
 	r->fsm.active_src = w.src;
 	r->fsm.active_priority = w.priority;
-	step(r, &ev, now_ns);
+	if (vr_group_may_claim(r, at_ns, now_ns))
+		vr_step_at(r, FSM_EV_DOWN_TIMER, at_ns, now_ns);
 }
 
 /*
@@ -512,6 +285,7 @@ static void on_backup_news(struct vr *r, const struct vx_event *e, const struct 
 	char from[16];
 
 	fsm_step(&r->fsm, ev, now_ns);
+	r->wants_ns = 0;
 	if (!may_say(r->all, now_ns))
 		return;
 	if (e->priority == 0)
@@ -540,10 +314,15 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 	if (r->fsm.state == FSM_BACKUP && now_ns - ev.at_ns > r->fsm.adver_ns)
 		ev.at_ns = now_ns;
 	if (r->fsm.state == FSM_ACTIVE && e->type == VX_EV_LOWER && e->at_ns <= r->fsm.lease_ns &&
-	    now_ns - r->fsm.announced_ns > VX_NS_PER_S && may_say(r->all, now_ns))
-		log_info("%s: advert of lower priority %u from %s, ours %u: answered", r->conf->name, e->priority,
-			 vr_addr(e->src, from), r->conf->priority);
+	    now_ns - r->fsm.announced_ns > VX_NS_PER_S) {
+		r->rx_lower = r->all->news = true;
+		if (may_say(r->all, now_ns))
+			log_info("(%s) Received advert from %s with lower priority %u, ours %u, forcing new election",
+				 r->conf->name, vr_addr(e->src, from), e->priority, r->fsm.priority);
+	}
 	step(r, &ev, now_ns);
+	if (r->pending & FSM_ACT_ANSWER_LOWER)
+		vr_group_answer_lower(r);
 }
 
 static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
@@ -560,7 +339,7 @@ static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 		 r->conf->name, e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
 		 vr_addr(e->src, text));
 	for (i = 0; i < r->nvips; i++)
-		if (r->vips[i].addr == e->src)
+		if (r->vips[i].conf->addr.family == 4 && vr_conf_addr4(&r->vips[i].conf->addr) == e->src)
 			r->vips[i].announce = r->vips[i].installed;
 	vr_mark(r);
 }
@@ -594,14 +373,31 @@ static const char *bad_hint(enum vx_ctr ctr)
 	}
 }
 
+/* How keepalived begins the line (KA-37). */
+static const char *bad_words(const struct vr *r, enum vx_ctr ctr)
+{
+	switch (ctr) {
+	case VX_CTR_RX_TTL:
+		return "invalid TTL/HL";
+	case VX_CTR_RX_CSUM:
+		return r->conf->version == 2 ? "Invalid VRRPv2 checksum" : "Invalid VRRPv3 checksum";
+	case VX_CTR_RX_VERSION:
+		return "wrong VRRP version";
+	case VX_CTR_RX_AUTH_FAIL:
+		return "received an invalid passwd";
+	default:
+		return "advert";
+	}
+}
+
 static void on_bad(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 {
 	char from[16];
 
 	if (e->ctr < VX_CTR_COUNT && may_say(r->all, now_ns))
-		log_warn("%s: advert from %s (%02x:%02x:%02x:%02x:%02x:%02x): %s [%s]%s", r->conf->name,
-			 vr_addr(e->src, from), e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
-			 vr_ctr_text[e->ctr].help, vr_ctr_text[e->ctr].name, bad_hint(e->ctr));
+		log_warn("(%s) %s from %s (%02x:%02x:%02x:%02x:%02x:%02x): %s [%s]%s", r->conf->name,
+			 bad_words(r, e->ctr), vr_addr(e->src, from), e->mac[0], e->mac[1], e->mac[2], e->mac[3],
+			 e->mac[4], e->mac[5], vr_ctr_text[e->ctr].help, vr_ctr_text[e->ctr].name, bad_hint(e->ctr));
 }
 
 void vrs_on_event(void *arg, const struct vx_event *e)
@@ -610,9 +406,9 @@ void vrs_on_event(void *arg, const struct vx_event *e)
 	struct vr *r;
 	uint64_t now_ns = loop_now_ns();
 
-	if (e->slot >= v->nvr)
+	r = e->slot < v->sizes.vrs ? v->slots[e->slot] : NULL;
+	if (!r)
 		return;
-	r = &v->vr[e->slot];
 	switch ((enum vx_ev)e->type) {
 	case VX_EV_DOWN:
 		down_expired(r, e->at_ns, now_ns);

@@ -3,107 +3,213 @@
  * The virtual routers: events go in, fsm.c decides, and what it decided is carried out at the end of the turn, for all routers
  * together and in this order (design):
  *
- *   ceasing          role (XDP is silent from here on), priority 0, addresses removed
- *   becoming Active  advert, addresses, role (XDP answers from here on), gratuitous ARP, log
+ *   ceasing          role (XDP is silent from here on), priority 0, rules, routes and addresses removed
+ *   becoming Active  advert, addresses, role (XDP answers from here on), gratuitous ARP, routes and rules
+ *   both             log, notifications
  *
- * The only glue: everything below is pure, or an edge that calls back into this file.
+ *   vr.c         one router: frames, events of the data plane into the state machine
+ *   vr_turn.c    the end of a turn: what was decided is carried out
+ *   vr_garp.c    announcements: repeats, delays, refreshes, pauses between two (KA-9..11)
+ *   vr_net.c     news of links, addresses, routes, rules; whether a router can work (FSM-12, KA-14)
+ *   vr_state.c   trackers into priorities and faults; sync groups; who is told of a new state
+ *   vr_init.c    built, started, stopped
+ *   vr_place.c   interfaces are opened and closed; addresses and routers entered into the maps
+ *   vr_reload.c  another configuration in place of the present one
+ *
+ * The only glue: everything below is pure, or an edge that calls back into these files.
  */
 #ifndef VX_VR_H
 #define VX_VR_H
 
 #include "conf.h"
 #include "dp.h"
+#include "exec.h"
 #include "fsm.h"
 #include "loop.h"
 #include "nl.h"
+#include "notify.h"
+#include "track.h"
 #include "tx.h"
 
-enum { VR_GARP_REPEAT = 5, VR_GARP_DELAY_S = 5 }; /* KA-9 */
+struct vrs;
 
-/* An interface that carries virtual routers. */
+/* An interface that the configuration names. */
 struct vr_if {
+	struct vrs *all; /* borrowed */
 	char name[IFNAMSIZ];
-	int ifindex;
-	uint32_t number; /* its row of counters, see dp_if_row() */
+	int ifindex; /* 0: not there yet */
 	char kind[16];
 	uint8_t mac[6];
-	bool present, up, ethernet;
-	uint32_t xdp_id;  /* of the XDP program that is attached; 0: none */
+	bool present, up, ethernet, loopback;
+	uint32_t xdp_id; /* of the XDP program that is attached; 0: none */
+	bool xdp_seen;   /* since it is open; what was on its way when ours was attached does not know of it */
+	uint32_t carrier_changes;
+	/* where adverts or VIPs of ours are */
+	bool carries;       /* the configuration wants it open */
+	bool open;          /* XDP is attached, sockets are there, maps know it */
+	bool locked;        /* its control socket is ours */
+	int row;            /* number of its row of counters, see dp_if_row(); -1: none */
+	const char *cannot; /* why it could not be opened when it appeared; static string */
+	struct tx *tx;      /* owned */
+	struct dp_attachment attachment;
+	struct nl_addr *addrs; /* addresses on it that are no VIPs of ours; owned */
+	size_t naddrs, cap_addrs;
 	bool send_failed; /* in this turn */
 	int send_err;     /* the last one that was said */
-	uint32_t carrier_changes;
-	struct tx *tx; /* owned */
-	struct dp_attachment attachment;
-	struct nl_addr *addrs; /* IPv4 addresses on it that are no VIPs of ours; owned */
-	size_t naddrs, cap_addrs;
+	/* gratuitous ARP and unsolicited NA with a pause between two */
+	uint64_t garp_pause_ns, gna_pause_ns, garp_next_ns;
+	struct timer pace_timer;
+	uint64_t up_delay_ns, down_delay_ns; /* interface_up_down_delays */
+	struct timer updown_timer;           /* when @up becomes the other value */
+	bool mark;                           /* still named by the configuration that is being gone over to */
 };
 
 struct vr_vip {
-	__be32 addr;
-	uint8_t plen;
+	const struct conf_vip *conf; /* borrowed */
+	struct vr_if *dev;           /* that has the address */
+	struct vr_if *at;            /* in whose data plane it is answered; NULL: IPv6, left to the kernel */
 	bool installed;
-	bool announce; /* in this turn */
-	uint8_t garp[60];
+	bool announce;      /* in this turn */
+	bool said;          /* that it cannot be added */
+	uint8_t found_plen; /* prefix length of a leftover that was there at the start */
+	unsigned int left;  /* announcements that wait for their turn */
+	uint8_t frame[96];  /* the announcement */
+	uint8_t frame_len;  /* 0: cannot be announced (loopback) */
 };
 
-struct vrs;
+struct vr_route {
+	const struct conf_route *conf; /* borrowed */
+	bool installed;
+};
+
+struct vr_rule {
+	const struct conf_rule *conf; /* borrowed */
+	bool installed;
+};
+
+struct vr_group;
 
 struct vr {
 	struct vrs *all;            /* borrowed */
 	const struct conf_vr *conf; /* borrowed */
 	struct vr_if *iface;        /* borrowed */
+	struct vr_group *group;     /* borrowed; NULL: none */
 	uint32_t slot;
 	struct fsm fsm;
 	struct vx_vr_config cfg;
-	struct vr_vip *vips; /* owned */
-	size_t nvips;
-	const char *hold; /* why it is in Initialize, where fsm.why would only say "shutdown"; static string */
+	uint8_t mac[6];      /* that frames and maps were built with */
+	struct vr_vip *vips; /* the advertised ones, then the excluded; owned */
+	size_t nvips, nadvertised;
+	struct vr_route *routes; /* owned */
+	size_t nroutes;
+	struct vr_rule *rules; /* owned */
+	size_t nrules;
+	const char *
+		hold; /* why it is in Initialize, where fsm.why would only say "shutdown"; static or of the configuration */
+	const char *own_hold; /* the same without what the sync group adds */
+	bool quiet;           /* @hold is no fault: a first result or a delay is waited for */
+	bool own_quiet;       /* the same of @own_hold */
+	bool placed;          /* it is in the maps under its interface's index */
 	/* prebuilt frames, owned; a unicast router has one packet per peer */
 	uint8_t *frames;
 	size_t nframes, frame_len;
-	struct timer adver_timer, garp_timer;
+	struct timer adver_timer;
+	struct timer garp_timer, refresh_timer, lower_timer, extra_timer;
 	struct timer down_timer; /* ActiveDown, when the kernel has said that it is near */
+	uint64_t wants_ns;       /* sync group: when its own ActiveDown came; 0: it does not want to be Active */
+	enum notify_state told;
+	bool any_told;
+	int told_priority;
 	/* this turn */
 	unsigned int pending; /* enum fsm_act */
 	bool dirty, sent;
-	bool repair;       /* add the VIPs that are missing */
+	bool twice;        /* priority 0 goes out twice (KA-15) */
+	bool repair;       /* add what is missing: addresses, routes, rules */
 	bool defend;       /* announce the VIP that somebody claims */
+	bool rx_lower;     /* a lower priority was heard while Active */
 	uint64_t cause_ns; /* when what caused the transition was due */
 	uint64_t quiet_ns; /* no advert for so long */
 	enum fsm_state from;
 	/* counted here; the rest is the data plane's */
 	uint64_t adverts_sent, prio0_sent, send_errors, became_active;
 	uint64_t defended_ns;
+	struct vr *match; /* reload: the router that goes on as this one, or as which this one goes on */
+};
+
+/* A sync group (KA-25..27). */
+struct vr_group {
+	const struct conf_group *conf; /* borrowed */
+	struct vr **members;           /* owned array, borrowed routers */
+	size_t n;
+	enum notify_state told;
+	bool any_told;
+};
+
+/* One line of a batch, and whose it is. */
+struct vr_change {
+	struct vr *vr; /* NULL: static */
+	bool *installed;
+	bool *announce; /* NULL: nothing to announce */
+	bool *said;     /* NULL: every failure is said */
 };
 
 struct vrs {
-	struct loop *loop; /* borrowed */
-	struct nl *nl;     /* owned */
-	struct dp *dp;     /* owned */
+	struct loop *loop;       /* borrowed */
+	const struct conf *conf; /* borrowed */
+	struct nl *nl;           /* owned */
+	struct dp *dp;           /* owned */
+	struct exec *exec;       /* owned */
+	struct track *track;     /* owned */
+	struct notify *notify;   /* owned */
+	int (*lock)(void *arg, const char *ifname);
+	void (*unlock)(void *arg, const char *ifname);
+	void *lock_arg;
 	struct loop_io nl_io, dp_io;
-	struct vr_if *ifs; /* owned */
+	struct vr_if **ifs; /* owned, and what they point at */
 	size_t nifs;
-	struct vr *vr; /* owned */
+	struct vr **vr; /* owned, and what they point at; in the order of the configuration */
 	size_t nvr;
+	struct vr **slots;       /* [dp_sizes.vrs] */
+	struct vr_group *groups; /* owned */
+	size_t ngroups;
+	struct dp_sizes sizes;
 	struct vr **dirty; /* [nvr]; what this turn has work for */
-	size_t ndirty;
-	struct nl_change *changes; /* [total VIPs] */
-	size_t nchanges, nvips;
-	bool resync, stopping;
+	size_t ndirty, cap_dirty;
+	struct nl_change *changes; /* one batch */
+	struct vr_change *owners;  /* of each */
+	size_t nchanges, cap_changes, timers;
+	bool *statics; /* which static addresses, routes and rules are installed, in this order; owned */
+	bool resync, stopping, reloading;
+	bool news;                /* a state or a priority may be another than was told */
+	struct timer delay_timer; /* vrrp_startup_delay */
+	uint64_t delay_until_ns;
 	__u64 say_ns; /* bucket of log lines that frames trigger */
 	uint32_t unsaid;
-	uint64_t start_ns;
+	uint64_t start_ns; /* 0: not started */
+};
+
+/* What the routers need of the process that runs them. */
+struct vrs_host {
+	struct loop *loop;
+	/* Called once per interface before anything of the machine is changed: 0, or an exit code (said). */
+	int (*lock)(void *arg, const char *ifname);
+	void (*unlock)(void *arg, const char *ifname);
+	void *arg;
 };
 
 /*
- * Builds everything for @conf, which is borrowed until vrs_fini(): finds the interfaces, removes what a dead controller left on
- * them, attaches, fills the maps; no router is started yet. On failure prints why, and returns 1 (failed) or 2 (configuration);
- * vrs_fini() undoes what was done. @lock is called once per interface before anything of the machine is changed.
+ * Builds everything for @conf, which is borrowed until vrs_fini() or the next vrs_reload(): finds the interfaces, removes what a dead
+ * controller left on them, attaches, fills the maps; no router is started yet. On failure prints why, and returns 1 (failed) or
+ * 2 (configuration); vrs_fini() undoes what was done.
  */
-int vrs_init(struct vrs *v, struct loop *loop, const struct conf *conf, int (*lock)(void *arg, const char *ifname),
-	     void *arg);
+int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf);
 /* Starts the routers whose interface is ready. Adds itself to the loop and is its turn_end. */
 int vrs_start(struct vrs *v);
+/*
+ * Goes over to @conf, borrowed from then on: routers that are the same (VRID, family, interface, unicast or not) keep their state, and what of
+ * them has changed changes, no more (KA-19). On failure prints why, returns 1 or 2, and nothing has changed.
+ */
+int vrs_reload(struct vrs *v, const struct conf *conf);
 /* Hands over: priority 0 where Active, addresses removed (FSM-A1). */
 void vrs_stop(struct vrs *v);
 void vrs_fini(struct vrs *v);

@@ -11,38 +11,41 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-static struct vr_if *if_add(struct vrs *v, const char *name)
-{
-	struct vr_if *f;
-	size_t i;
+enum {
+	TIMERS_PER_VR = 6,
+	SPARE_VRS = 16, /* room for what a reload may bring, beside half as many again */
+	SPARE_IFS = 8,
+	SPARE_ADDRS = 256,
+	SPARE_PEERS = 64,
+};
 
-	for (i = 0; i < v->nifs; i++)
-		if (!strcmp(v->ifs[i].name, name))
-			return &v->ifs[i];
-	f = &v->ifs[v->nifs];
-	f->number = v->nifs++;
-	snprintf(f->name, sizeof(f->name), "%s", name);
-	return f;
-}
+/* ---- one router ---- */
 
-static void config_fill(struct vr *r)
+void vr_configure(struct vr *r)
 {
 	const struct conf_vr *c = r->conf;
 	struct vx_vr_config *k = &r->cfg;
 	size_t i;
 
 	r->fsm.version = k->version = c->version;
-	r->fsm.priority = k->priority = c->priority;
 	r->fsm.preempt = c->preempt || c->priority == 255;
 	r->fsm.adver_ns = k->adver_ns = c->adver_ns;
+	r->fsm.down_adverts = k->down_adverts = c->down_adverts;
+	r->fsm.preempt_delay_ns = k->preempt_delay_ns = c->preempt_delay_ns;
+	r->fsm.lower_prio_no_advert = c->lower_prio_no_advert;
+	r->fsm.higher_prio_send_advert = c->higher_prio_send_advert;
+	r->fsm.ignore_adverts = c->owner_ignore_adverts && c->priority == 255;
 	k->vrid = c->vrid;
 	k->family = 4;
+	k->group = c->group.family == 4 ? vr_conf_addr4(&c->group) : ADVERT_GROUP4;
 	k->auth_type = c->auth_pass_set ? ADVERT_AUTH_PASS : ADVERT_AUTH_NONE;
+	memset(k->auth, 0, sizeof(k->auth));
 	if (c->auth_pass_set)
 		memcpy(k->auth, c->auth_pass, sizeof(k->auth));
-	k->nvips = r->nvips;
-	for (i = 0; i < r->nvips; i++)
-		k->vip_sum += advert_addr_mix(r->vips[i].addr);
+	k->nvips = r->nadvertised;
+	k->vip_sum = 0;
+	for (i = 0; i < r->nadvertised; i++)
+		k->vip_sum += advert_addr_mix(vr_conf_addr4(&c->vips[i].addr));
 	k->flags = (r->fsm.preempt ? VX_CFG_PREEMPT : 0) | (c->unicast ? VX_CFG_UNICAST : 0);
 	if (c->csum != CONF_CSUM_RFC5798)
 		k->flags |= VX_CFG_CSUM_9568;
@@ -50,43 +53,294 @@ static void config_fill(struct vr *r)
 		k->flags |= VX_CFG_CSUM_5798;
 }
 
-static int vr_init(struct vrs *v, struct vr *r, const struct conf_vr *c)
+int vr_alloc(struct vr *r)
+{
+	const struct conf_vr *c = r->conf;
+	size_t i, n = c->nvips + c->nexcluded;
+	struct vr_vip *vips = calloc(n + 1, sizeof(*vips));
+	struct vr_route *routes = calloc(c->nroutes + 1, sizeof(*routes));
+	struct vr_rule *rules = calloc(c->nrules + 1, sizeof(*rules));
+	size_t nframes = c->unicast ? c->npeers : 1;
+	size_t len = vr_frame_head(r) + sizeof(struct vx_ip4) + advert_len4(c->version, c->nvips);
+	uint8_t *frames = calloc(2 * nframes, len);
+
+	if (!vips || !routes || !rules || !frames) {
+		free(vips);
+		free(routes);
+		free(rules);
+		free(frames);
+		return -ENOMEM;
+	}
+	for (i = 0; i < n; i++) {
+		vips[i].conf = i < c->nvips ? &c->vips[i] : &c->excluded[i - c->nvips];
+		vips[i].dev = vrs_if(r->all, vips[i].conf->dev);
+	}
+	for (i = 0; i < c->nroutes; i++)
+		routes[i].conf = &c->routes[i];
+	for (i = 0; i < c->nrules; i++)
+		rules[i].conf = &c->rules[i];
+	r->vips = vips;
+	r->nvips = n;
+	r->nadvertised = c->nvips;
+	r->routes = routes;
+	r->nroutes = c->nroutes;
+	r->rules = rules;
+	r->nrules = c->nrules;
+	r->frames = frames;
+	r->nframes = nframes;
+	r->frame_len = len;
+	return 0;
+}
+
+struct vr *vr_new(struct vrs *v, const struct conf_vr *c)
+{
+	struct vr *r;
+	uint32_t slot;
+
+	for (slot = 0; slot < v->sizes.vrs && v->slots[slot]; slot++)
+		;
+	r = slot < v->sizes.vrs ? calloc(1, sizeof(*r)) : NULL;
+	if (!r)
+		return NULL;
+	r->all = v;
+	r->conf = c;
+	r->slot = slot;
+	r->iface = vrs_if(v, c->ifname);
+	if (vr_alloc(r)) {
+		free(r);
+		return NULL;
+	}
+	r->adver_timer = (struct timer){ .fn = vr_on_adver_timer, .arg = r };
+	r->down_timer = (struct timer){ .fn = vr_on_down_timer, .arg = r };
+	vr_announce_init(r);
+	vr_configure(r);
+	r->fsm.priority = r->cfg.priority = c->priority;
+	v->slots[slot] = r;
+	return r;
+}
+
+void vr_free(struct vr *r)
+{
+	if (!r)
+		return;
+	timer_cancel(&r->all->loop->timers, &r->adver_timer);
+	timer_cancel(&r->all->loop->timers, &r->down_timer);
+	vr_announce_cancel(r);
+	r->all->slots[r->slot] = NULL;
+	free(r->vips);
+	free(r->routes);
+	free(r->rules);
+	free(r->frames);
+	free(r);
+}
+
+/* ---- all of them ---- */
+
+static uint64_t pause_of(const struct conf *c, const char *ifname, bool gna)
+{
+	size_t i, k;
+
+	for (i = 0; i < c->ngarp_groups; i++) {
+		const struct conf_garp_group *g = &c->garp_groups[i];
+
+		for (k = 0; k < g->nifs; k++)
+			if (!strcmp(g->ifs[k], ifname))
+				return gna ? g->gna_interval_ns : g->garp_interval_ns;
+	}
+	return gna ? c->globals.gna_interval_ns : c->globals.garp_interval_ns;
+}
+
+static struct vr_if *need_if(struct vrs *v, const char *name, bool carries)
+{
+	struct vr_if *f = vrs_if_add(v, name);
+
+	if (f) {
+		f->mark = true;
+		f->carries |= carries;
+	}
+	return f;
+}
+
+static bool vips_ifs(struct vrs *v, const struct conf_vip *vips, size_t n)
 {
 	size_t i;
 
-	r->all = v;
-	r->conf = c;
-	r->slot = r - v->vr;
-	r->iface = if_add(v, c->ifname);
-	r->nvips = c->nvips;
-	r->nframes = c->unicast ? c->npeers : 1;
-	r->frame_len = vr_frame_head(r) + sizeof(struct vx_ip4) + advert_len4(c->version, c->nvips);
-	r->vips = calloc(r->nvips + 1, sizeof(*r->vips));
-	r->frames = calloc(2 * r->nframes, r->frame_len);
-	if (!r->vips || !r->frames)
-		return -ENOMEM;
-	for (i = 0; i < r->nvips; i++) {
-		r->vips[i].addr = vr_conf_addr4(&c->vips[i].addr);
-		r->vips[i].plen = c->vips[i].plen;
+	for (i = 0; i < n; i++)
+		if (!need_if(v, vips[i].dev, true))
+			return false;
+	return true;
+}
+
+/* Those of virtual routes and rules: the router cannot work without them (spec 4.1). */
+static bool routes_ifs(struct vrs *v, const struct conf_vr *r)
+{
+	size_t i, k;
+
+	for (i = 0; i < r->nroutes; i++)
+		for (k = 0; k < r->routes[i].nhops; k++)
+			if (r->routes[i].hops[k].dev[0] && !need_if(v, r->routes[i].hops[k].dev, false))
+				return false;
+	for (i = 0; i < r->nrules; i++)
+		if ((r->rules[i].iif[0] && !need_if(v, r->rules[i].iif, false)) ||
+		    (r->rules[i].oif[0] && !need_if(v, r->rules[i].oif, false)))
+			return false;
+	return true;
+}
+
+/* Those of static entries are watched for the sake of track_group; without one nobody asks. */
+static bool statics_ifs(struct vrs *v, const struct conf *c)
+{
+	size_t i, k;
+
+	for (i = 0; c->ntrack_groups && i < c->nstatic_addrs; i++)
+		if (!need_if(v, c->static_addrs[i].dev, false))
+			return false;
+	for (i = 0; c->ntrack_groups && i < c->nstatic_routes; i++)
+		for (k = 0; k < c->static_routes[i].nhops; k++)
+			if (c->static_routes[i].hops[k].dev[0] && !need_if(v, c->static_routes[i].hops[k].dev, false))
+				return false;
+	for (i = 0; c->ntrack_groups && i < c->nstatic_rules; i++)
+		if ((c->static_rules[i].iif[0] && !need_if(v, c->static_rules[i].iif, false)) ||
+		    (c->static_rules[i].oif[0] && !need_if(v, c->static_rules[i].oif, false)))
+			return false;
+	return true;
+}
+
+int vrs_ifs_build(struct vrs *v, const struct conf *c)
+{
+	size_t i, k;
+
+	for (i = 0; i < v->nifs; i++)
+		v->ifs[i]->mark = v->ifs[i]->carries = false;
+	for (i = 0; i < c->nvrs; i++) {
+		const struct conf_vr *r = &c->vrs[i];
+
+		if (!need_if(v, r->ifname, true) || !vips_ifs(v, r->vips, r->nvips) ||
+		    !vips_ifs(v, r->excluded, r->nexcluded) || !routes_ifs(v, r))
+			return -ENOMEM;
+		for (k = 0; k < r->tracks.nifs; k++)
+			if (!need_if(v, r->tracks.ifs[k].ifname, false))
+				return -ENOMEM;
 	}
-	v->nvips += r->nvips;
-	r->adver_timer = (struct timer){ .fn = vr_on_adver_timer, .arg = r };
-	r->down_timer = (struct timer){ .fn = vr_on_down_timer, .arg = r };
-	r->garp_timer = (struct timer){ .fn = vr_on_garp_timer, .arg = r };
-	config_fill(r);
+	if (!statics_ifs(v, c))
+		return -ENOMEM;
+	for (i = 0; i < v->nifs; i++) {
+		v->ifs[i]->garp_pause_ns = pause_of(c, v->ifs[i]->name, false);
+		v->ifs[i]->gna_pause_ns = pause_of(c, v->ifs[i]->name, true);
+		v->ifs[i]->up_delay_ns = v->ifs[i]->down_delay_ns = 0;
+	}
+	for (i = 0; i < c->nupdowns; i++) {
+		struct vr_if *f = vrs_if(v, c->updowns[i].ifname);
+
+		if (f) {
+			f->up_delay_ns = c->updowns[i].up_ns;
+			f->down_delay_ns = c->updowns[i].down_ns;
+		}
+	}
 	return 0;
+}
+
+/* With room for a reload: maps cannot grow. */
+struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *c)
+{
+	struct dp_sizes s = { .vrs = c->nvrs + c->nvrs / 2 + SPARE_VRS, .addrs = SPARE_ADDRS, .peers = SPARE_PEERS };
+	size_t i;
+
+	if (s.vrs > VX_MAX_VRS)
+		s.vrs = VX_MAX_VRS;
+	for (i = 0; i < v->nifs; i++) {
+		s.ifs += v->ifs[i]->carries;
+		s.addrs += v->ifs[i]->naddrs + 64;
+	}
+	s.ifs = s.ifs + SPARE_IFS > VX_MAX_IFS ? VX_MAX_IFS : s.ifs + SPARE_IFS;
+	for (i = 0; i < c->nvrs; i++) {
+		size_t n = c->vrs[i].nvips + c->vrs[i].nexcluded;
+
+		s.addrs += n + n / 2 + 2;
+		s.peers += c->vrs[i].npeers + c->vrs[i].npeers / 2;
+	}
+	return s;
+}
+
+static size_t count_statics(const struct conf *c)
+{
+	return c->nstatic_addrs + c->nstatic_routes + c->nstatic_rules;
+}
+
+int vrs_reserve(struct vrs *v)
+{
+	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 2 * v->nifs + 1;
+	struct vr_change *owners;
+	struct nl_change *changes;
+	struct vr **dirty;
+
+	for (i = 0; i < v->nvr; i++)
+		n += v->vr[i]->nvips + v->vr[i]->nroutes + v->vr[i]->nrules;
+	if (timers > v->timers) {
+		if (timer_queue_reserve(&v->loop->timers, v->loop->timers.cap + timers - v->timers))
+			return -ENOMEM;
+		v->timers = timers;
+	}
+	if (v->nvr + 1 > v->cap_dirty) {
+		dirty = realloc(v->dirty, (v->nvr + 1) * sizeof(struct vr *));
+		if (!dirty)
+			return -ENOMEM;
+		v->dirty = dirty;
+		v->cap_dirty = v->nvr + 1;
+	}
+	if (n <= v->cap_changes)
+		return 0;
+	changes = realloc(v->changes, n * sizeof(*changes));
+	if (changes)
+		v->changes = changes;
+	owners = realloc(v->owners, n * sizeof(*owners));
+	if (owners)
+		v->owners = owners;
+	if (!changes || !owners)
+		return -ENOMEM;
+	v->cap_changes = n;
+	return 0;
+}
+
+void vrs_statics(struct vrs *v, const struct conf *c, bool *installed, bool del)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->nstatic_addrs; i++, n++)
+		if (installed[n] == del)
+			vrs_want(v, &(struct nl_change){ .addr = &c->static_addrs[i], .del = del },
+				 &(struct vr_change){ .installed = &installed[n] });
+	for (i = 0; i < c->nstatic_routes; i++, n++)
+		if (installed[n] == del)
+			vrs_want(v, &(struct nl_change){ .route = &c->static_routes[i], .del = del },
+				 &(struct vr_change){ .installed = &installed[n] });
+	for (i = 0; i < c->nstatic_rules; i++, n++)
+		if (installed[n] == del)
+			vrs_want(v, &(struct nl_change){ .rule = &c->static_rules[i], .del = del },
+				 &(struct vr_change){ .installed = &installed[n] });
+	vrs_commit(v);
 }
 
 static int check_interfaces(struct vrs *v)
 {
-	struct vr_if *f;
+	bool may_be_missing = v->conf->globals.dynamic_interfaces;
+	size_t i;
 
-	for (f = v->ifs; f < v->ifs + v->nifs; f++) {
+	for (i = 0; i < v->nifs; i++) {
+		const struct vr_if *f = v->ifs[i];
+
+		if (!f->present && may_be_missing)
+			continue;
 		if (!f->present) {
-			log_err("%s: no such interface; see `ip link`", f->name);
+			log_err("%s: no such interface; see `ip link`, or write dynamic_interfaces into global_defs",
+				f->name);
 			return 2;
 		}
-		if (!f->ethernet) {
+	}
+	for (i = 0; i < v->nvr; i++) {
+		const struct vr_if *f = v->vr[i]->iface;
+
+		if (f->present && !f->ethernet) {
 			log_err("%s: not an Ethernet interface; VRRP needs one", f->name);
 			return 2;
 		}
@@ -101,16 +355,20 @@ static int check_interfaces(struct vrs *v)
 static int check_addresses(const struct vrs *v)
 {
 	const struct vr_vip *vip;
-	char text[16];
-	size_t i;
+	char text[46];
+	size_t i, k, own;
 
 	for (i = 0; i < v->nvr; i++) {
-		const struct vr *r = &v->vr[i];
+		const struct vr *r = v->vr[i];
 
+		for (own = k = 0; k < r->iface->naddrs; k++)
+			own += r->iface->addrs[k].addr.family == 4;
 		for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
-			if (vip->installed && !r->iface->naddrs && !r->conf->src.family) {
+			if (vip->installed && vip->dev == r->iface && vip->conf->addr.family == 4 && !own &&
+			    !r->conf->src.family) {
 				log_err("%s: %s is the only address of %s; give the interface one of its own beside it",
-					r->conf->name, vr_addr(vip->addr, text), r->iface->name);
+					r->conf->name, conf_addr_str(&vip->conf->addr, text, sizeof(text)),
+					r->iface->name);
 				return 2;
 			}
 		}
@@ -127,14 +385,19 @@ struct leftover {
 static void on_leftover_vip(void *arg, __be32 addr)
 {
 	struct leftover *l = arg;
-	struct nl_change c = { .ifindex = l->f->ifindex, .addr = addr, .del = true };
-	struct nl_addr gone = { .addr = addr, .gone = true };
+	struct conf_vip vip = { .addr.family = 4 };
+	struct nl_change c = { .addr = &vip, .del = true };
+	struct nl_addr gone;
 	size_t i;
 
+	memcpy(vip.addr.b, &addr, sizeof(addr));
+	snprintf(vip.dev, sizeof(vip.dev), "%s", l->f->name);
 	for (i = 0; i < l->f->naddrs; i++) {
-		if (l->f->addrs[i].addr == addr) {
-			c.plen = l->f->addrs[i].plen;
+		if (conf_addr_eq(&l->f->addrs[i].addr, &vip.addr)) {
+			vip.plen = l->f->addrs[i].plen;
 			nl_commit(l->v->nl, &c, 1);
+			gone = l->f->addrs[i];
+			gone.gone = true;
 			vr_addr_note(l->f, &gone);
 			return;
 		}
@@ -155,168 +418,197 @@ static int clean_interface(struct vrs *v, struct vr_if *f)
 	return 0;
 }
 
-/* KA-16: addresses of the configuration that are there at the start are a dead controller's. */
-static void clean_vips(struct vrs *v)
+/* KA-16: addresses, routes and rules of the configuration that are there at the start are a dead controller's. */
+static void clean_entries(struct vr *r)
 {
-	size_t i, k;
-
-	v->nchanges = 0;
-	for (i = 0; i < v->nvr; i++) {
-		for (k = 0; k < v->vr[i].nvips; k++) {
-			struct vr_vip *vip = &v->vr[i].vips[k];
-
-			if (vip->installed)
-				vr_want_change(&v->vr[i], vip, true);
-			vip->installed = false;
-			vip->plen = v->vr[i].conf->vips[k].plen;
-		}
-	}
-	if (v->nchanges)
-		nl_commit(v->nl, v->changes, v->nchanges);
-}
-
-static int attach_interface(struct vrs *v, struct vr_if *f, enum conf_mode mode)
-{
-	static const enum dp_mode modes[] = {
-		[CONF_MODE_AUTO] = DP_MODE_AUTO,
-		[CONF_MODE_NATIVE] = DP_MODE_NATIVE,
-		[CONF_MODE_SKB] = DP_MODE_SKB,
-	};
-	char why[DP_ERR_LEN];
-	int err;
-
-	if (dp_attach(v->dp, f->ifindex, f->name, f->kind, modes[mode], &f->attachment, why)) {
-		log_err("%s", why);
-		return 1;
-	}
-	err = tx_new(&f->tx, f->ifindex, f->name);
-	if (err) {
-		log_err("%s: cannot open the packet sockets: %s", f->name, strerror(-err));
-		return 1;
-	}
-	log_info("%s: XDP attached in %s mode: %s%s", f->name,
-		 f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic", f->attachment.why,
-		 f->attachment.shared ? "; shared through libxdp's dispatcher" : "");
-	return 0;
-}
-
-static int fill_maps(struct vr *r)
-{
-	struct dp *dp = r->all->dp;
-	int err = 0, ifindex = r->iface->ifindex;
+	struct nl_change c;
+	struct conf_vip found;
 	size_t i;
 
-	err = dp_watch_init(dp, r->slot);
-	if (err) {
-		log_err("%s: the kernel makes no timer: %s; try again, or run fewer virtual routers", r->conf->name,
-			strerror(-err));
-		return 1;
+	for (i = 0; i < r->nrules; i++) {
+		c = (struct nl_change){ .rule = r->rules[i].conf, .del = true };
+		nl_commit(r->all->nl, &c, 1);
 	}
-	r->cfg.ifindex = ifindex;
-	err = dp_vr_set(dp, r->slot, &r->cfg);
-	for (i = 0; !err && i < r->nvips; i++)
-		err = dp_addr_set(dp, ifindex, 0, r->vips[i].addr, VX_ADDR_VIP, r->slot, true);
-	for (i = 0; !err && i < r->iface->naddrs; i++)
-		err = dp_addr_set(dp, ifindex, 0, r->iface->addrs[i].addr, VX_ADDR_OWN, 0, true);
-	for (i = 0; !err && r->conf->unicast && i < r->conf->npeers; i++)
-		err = dp_peer_add(dp, r->slot, vr_conf_addr4(&r->conf->peers[i].addr));
+	for (i = 0; i < r->nroutes; i++) {
+		c = (struct nl_change){ .route = r->routes[i].conf, .del = true };
+		nl_commit(r->all->nl, &c, 1);
+	}
+	for (i = 0; i < r->nvips; i++) {
+		if (!r->vips[i].installed)
+			continue;
+		found = *r->vips[i].conf;
+		found.plen = r->vips[i].found_plen;
+		c = (struct nl_change){ .addr = &found, .del = true };
+		nl_commit(r->all->nl, &c, 1);
+		r->vips[i].installed = false;
+	}
+}
+
+static int build_routers(struct vrs *v)
+{
+	const struct conf *c = v->conf;
+	size_t i;
+
+	v->slots = calloc(v->sizes.vrs, sizeof(struct vr *));
+	v->vr = calloc(c->nvrs + 1, sizeof(struct vr *));
+	v->statics = calloc(count_statics(c) + 1, sizeof(bool));
+	if (!v->slots || !v->vr || !v->statics)
+		return -ENOMEM;
+	for (i = 0; i < c->nvrs; i++) {
+		v->vr[i] = vr_new(v, &c->vrs[i]);
+		if (!v->vr[i])
+			return -ENOMEM;
+		v->nvr++;
+	}
+	return vrs_groups_build(v) ? -ENOMEM : vrs_reserve(v);
+}
+
+static int build_all(struct vrs *v)
+{
+	size_t i, carries = 0;
+	int err;
+
+	if (v->conf->nvrs > VX_MAX_VRS) {
+		log_err("%zu virtual routers are more than the %d that fit; split them over several network namespaces",
+			v->conf->nvrs, VX_MAX_VRS);
+		return 2;
+	}
+	err = vrs_ifs_build(v, v->conf);
+	for (i = 0; i < v->nifs; i++)
+		carries += v->ifs[i]->carries;
+	if (carries > VX_MAX_IFS) {
+		log_err("%zu interfaces are more than the %d that one vrrp-xdp runs; split them over several files",
+			carries, VX_MAX_IFS);
+		return 2;
+	}
+	v->sizes = vrs_sizes(v, v->conf);
 	if (!err)
-		err = dp_index_set(dp, &r->cfg, 0, dp_if_row(dp, r->iface->number));
-	if (!err)
-		err = dp_index_set(dp, &r->cfg, r->conf->vrid, r->slot);
+		err = build_routers(v);
 	if (err)
-		log_err("%s: cannot fill the BPF maps: %s", r->conf->name, strerror(-err));
+		log_err("out of memory for %zu virtual routers", v->conf->nvrs);
 	return err ? 1 : 0;
 }
 
-static struct dp_sizes sizes_of(const struct vrs *v)
+static int open_interfaces(struct vrs *v)
 {
-	struct dp_sizes s = { .vrs = v->nvr, .ifs = v->nifs, .addrs = 64 * v->nifs };
 	size_t i;
 
 	for (i = 0; i < v->nifs; i++)
-		s.addrs += v->ifs[i].naddrs;
-	for (i = 0; i < v->nvr; i++) {
-		s.addrs += v->vr[i].nvips + 1;
-		s.peers += v->vr[i].conf->npeers;
-	}
-	return s;
+		if (v->ifs[i]->carries && v->ifs[i]->ethernet && vr_if_open(v->ifs[i]))
+			return 1;
+	return 0;
 }
 
-static int build_all(struct vrs *v, const struct conf *conf)
+static int build_edges(struct vrs *v)
+{
+	const struct track_ops ops = { .changed = vrs_on_track, .arg = v };
+	int err = exec_new(&v->exec, v->loop);
+
+	if (!err)
+		err = track_new(&v->track, v->loop, v->exec, v->conf, &ops);
+	if (!err)
+		err = notify_new(&v->notify, v->loop, v->exec, v->conf);
+	if (err)
+		log_err("cannot set up scripts and notifications: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
+static int open_netlink(struct vrs *v)
+{
+	const struct nl_ops ops = {
+		.link = vrs_on_link,
+		.addr = vrs_on_addr,
+		.route_gone = vrs_on_route_gone,
+		.rule_gone = vrs_on_rule_gone,
+		.lost = vrs_on_lost,
+		.arg = v,
+	};
+	int err = nl_new(&v->nl, &ops);
+
+	if (!err)
+		err = vrs_watch_routes(v);
+	if (!err)
+		err = nl_dump(v->nl);
+	if (err)
+		log_err("cannot read the interfaces: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
+static int lock_interfaces(struct vrs *v)
 {
 	size_t i;
+	int rc = 0;
 
-	if (conf->nvrs > VX_MAX_VRS) {
-		log_err("%zu virtual routers are more than the %d that fit; split them over several network namespaces",
-			conf->nvrs, VX_MAX_VRS);
-		return 2;
+	for (i = 0; !rc && i < v->nifs; i++) {
+		if (!v->ifs[i]->carries || v->ifs[i]->loopback)
+			continue;
+		rc = v->lock(v->lock_arg, v->ifs[i]->name);
+		v->ifs[i]->locked = !rc;
 	}
-	v->ifs = calloc(conf->nvrs, sizeof(*v->ifs));
-	v->vr = calloc(conf->nvrs, sizeof(*v->vr));
-	v->dirty = calloc(conf->nvrs, sizeof(struct vr *));
-	if (!v->ifs || !v->vr || !v->dirty || timer_queue_reserve(&v->loop->timers, 3 * conf->nvrs))
-		goto nomem;
-	v->nvr = conf->nvrs;
-	for (i = 0; i < v->nvr; i++)
-		if (vr_init(v, &v->vr[i], &conf->vrs[i]))
-			goto nomem;
-	if (v->nifs > VX_MAX_IFS) {
-		log_err("%zu interfaces are more than the %d that one vrrp-xdp runs; split them over several files",
-			v->nifs, VX_MAX_IFS);
-		return 2;
-	}
-	v->changes = calloc(v->nvips + 1, sizeof(*v->changes));
-	if (v->changes)
-		return 0;
-nomem:
-	log_err("out of memory for %zu virtual routers", conf->nvrs);
-	return 1;
+	return rc;
 }
 
-int vrs_init(struct vrs *v, struct loop *loop, const struct conf *conf, int (*lock)(void *arg, const char *ifname),
-	     void *arg)
+int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf)
 {
-	const struct nl_ops nl_ops = { .link = vrs_on_link, .addr = vrs_on_addr, .lost = vrs_on_lost, .arg = v };
 	const struct dp_ops dp_ops = { .event = vrs_on_event, .arg = v };
-	struct dp_sizes sizes;
 	char why[DP_ERR_LEN];
 	size_t i;
 	int rc;
 
 	memset(v, 0, sizeof(*v));
-	v->loop = loop;
-	rc = build_all(v, conf);
-	if (rc)
-		return rc;
-	rc = nl_new(&v->nl, &nl_ops);
+	v->loop = host->loop;
+	v->lock = host->lock;
+	v->unlock = host->unlock;
+	v->lock_arg = host->arg;
+	v->conf = conf;
+	rc = build_all(v);
 	if (!rc)
-		rc = nl_dump(v->nl);
-	if (rc) {
-		log_err("cannot read the interfaces: %s", strerror(-rc));
-		return 1;
-	}
-	rc = check_interfaces(v);
+		rc = open_netlink(v);
+	if (!rc)
+		rc = check_interfaces(v);
 	if (!rc)
 		rc = check_addresses(v);
-	for (i = 0; !rc && i < v->nifs; i++)
-		rc = lock(arg, v->ifs[i].name);
 	if (!rc)
-		clean_vips(v); /* while the dead controller's program still guards them */
+		rc = lock_interfaces(v);
+	for (i = 0; !rc && i < v->nvr; i++)
+		clean_entries(v->vr[i]); /* while the dead controller's program still guards them */
 	for (i = 0; !rc && i < v->nifs; i++)
-		rc = clean_interface(v, &v->ifs[i]);
+		if (v->ifs[i]->locked && v->ifs[i]->present)
+			rc = clean_interface(v, v->ifs[i]);
 	if (rc)
 		return rc;
-	sizes = sizes_of(v);
-	if (dp_new(&v->dp, &sizes, &dp_ops, why)) {
+	v->sizes = vrs_sizes(v, conf);
+	if (dp_new(&v->dp, &v->sizes, &dp_ops, why)) {
 		log_err("%s", why);
 		return 1;
 	}
-	for (i = 0; !rc && i < v->nifs; i++)
-		rc = attach_interface(v, &v->ifs[i], conf->mode);
-	for (i = 0; !rc && i < v->nvr; i++)
-		rc = fill_maps(&v->vr[i]);
-	return rc;
+	rc = build_edges(v);
+	return rc ? rc : open_interfaces(v);
+}
+
+/* vrrp_startup_delay, and vrrp_delay_after_boot, which counts from the boot: the longer one holds. */
+static void on_delay(void *arg, uint64_t now_ns)
+{
+	struct vrs *v = arg;
+
+	(void)now_ns;
+	v->delay_until_ns = 0;
+	vrs_follow_all(v);
+}
+
+static void arm_delay(struct vrs *v)
+{
+	const struct conf_globals *g = &v->conf->globals;
+	uint64_t until_ns = g->startup_delay_ns ? v->start_ns + g->startup_delay_ns : 0;
+
+	if (g->delay_after_boot_ns > until_ns) /* CLOCK_BOOTTIME is the time since the boot */
+		until_ns = g->delay_after_boot_ns;
+	if (until_ns <= v->start_ns)
+		return;
+	v->delay_until_ns = until_ns;
+	v->delay_timer = (struct timer){ .fn = on_delay, .arg = v };
+	timer_arm(&v->loop->timers, &v->delay_timer, until_ns);
+	log_info("Delaying startup by %.3g s", (until_ns - v->start_ns) / 1e9);
 }
 
 int vrs_start(struct vrs *v)
@@ -325,24 +617,24 @@ int vrs_start(struct vrs *v)
 	int err;
 
 	v->nl_io = (struct loop_io){ .fd = nl_fd(v->nl), .prio = LOOP_NETLINK, .fn = vrs_on_netlink, .arg = v };
-	v->dp_io = (struct loop_io){ .fd = dp_events_fd(v->dp), .prio = LOOP_EVENTS, .fn = vrs_on_dp, .arg = v };
 	v->loop->turn_end = vrs_flush;
 	v->loop->arg = v;
 	err = loop_add(v->loop, &v->nl_io, EPOLLIN);
 	if (!err)
-		err = loop_add(v->loop, &v->dp_io, EPOLLIN);
+		err = track_start(v->track);
 	if (err) {
 		log_err("cannot watch the kernel's events: %s", strerror(-err));
 		return 1;
 	}
-	nl_read(v->nl); /* what has changed since the dump, our own attachments among it */
+	vrs_statics(v, v->conf, v->statics, false);
+	vrs_on_netlink(
+		v, 0,
+		0); /* what has changed since the dump; our attachments and static addresses, a router's source maybe, among it */
 	v->start_ns = loop_now_ns();
-	for (i = 0; i < v->nvr; i++) {
-		v->vr[i].fsm.since_ns = v->start_ns;
-		vr_follow_interface(&v->vr[i], v->start_ns);
-		if (v->vr[i].fsm.state == FSM_INITIALIZE)
-			log_warn("%s: Initialize: %s", v->vr[i].conf->name, v->vr[i].hold);
-	}
+	arm_delay(v);
+	for (i = 0; i < v->nvr; i++)
+		v->vr[i]->fsm.since_ns = v->start_ns;
+	vrs_follow_all(v);
 	vrs_flush(v, v->start_ns);
 	return 0;
 }
@@ -352,33 +644,54 @@ void vrs_stop(struct vrs *v)
 	uint64_t now_ns = loop_now_ns();
 	size_t i;
 
-	for (i = 0; v->start_ns && i < v->nvr; i++) {
-		v->vr[i].hold = NULL;
-		vr_step(&v->vr[i], FSM_EV_SHUTDOWN, now_ns);
-		v->vr[i].pending |= FSM_ACT_RELEASE; /* also of what could not be removed before */
-		vr_mark(&v->vr[i]);
-	}
+	if (!v->start_ns)
+		return;
 	v->stopping = true;
+	for (i = 0; i < v->nvr; i++) {
+		v->vr[i]->hold = NULL;
+		vr_step(v->vr[i], FSM_EV_SHUTDOWN, now_ns);
+		v->vr[i]->pending |= FSM_ACT_RELEASE; /* also of what could not be removed before */
+		vr_mark(v->vr[i]);
+	}
 	vrs_flush(v, now_ns);
+	vrs_statics(v, v->conf, v->statics, true);
+	for (i = 0; i < v->nvr; i++)
+		vr_tell_end(v->vr[i], NOTIFY_STOP);
+	vrs_tell_groups_stop(v);
+	track_free(v->track);
+	notify_free(v->notify); /* ends the FIFO scripts, which would use the time up */
+	v->track = NULL;
+	v->notify = NULL;
+	exec_drain(v->exec, VX_NS_PER_S); /* KA-18: scripts get a second */
 }
 
 void vrs_fini(struct vrs *v)
 {
 	size_t i;
 
+	notify_free(v->notify);
+	track_free(v->track);
+	exec_free(v->exec);
 	dp_free(v->dp);
+	for (i = 0; i < v->nvr; i++)
+		vr_free(v->vr[i]);
 	for (i = 0; i < v->nifs; i++) {
-		tx_free(v->ifs[i].tx);
-		free(v->ifs[i].addrs);
+		timer_cancel(&v->loop->timers, &v->ifs[i]->pace_timer);
+		timer_cancel(&v->loop->timers, &v->ifs[i]->updown_timer);
+		tx_free(v->ifs[i]->tx);
+		free(v->ifs[i]->addrs);
+		free(v->ifs[i]);
 	}
-	for (i = 0; i < v->nvr; i++) {
-		free(v->vr[i].vips);
-		free(v->vr[i].frames);
-	}
+	if (v->loop)
+		timer_cancel(&v->loop->timers, &v->delay_timer);
+	vrs_groups_free(v);
 	nl_free(v->nl);
 	free(v->ifs);
 	free(v->vr);
+	free(v->slots);
 	free(v->dirty);
 	free(v->changes);
+	free(v->owners);
+	free(v->statics);
 	memset(v, 0, sizeof(*v));
 }

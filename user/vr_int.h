@@ -1,38 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vr.c, vr_net.c and vr_init.c share among themselves. */
+/* What the vr*.c files share among themselves. */
 #ifndef VX_VR_INT_H
 #define VX_VR_INT_H
 
 #include "vr.h"
 
-/* vr.c: a virtual router takes events, and the turn's end carries out what was decided */
+/* vr.c */
 
 __be32 vr_conf_addr4(const struct conf_addr *a);
+/* Makes everything that depends on our address, the NIC's MAC, the priority and the configuration: frames, and the data plane's copy.
+ * 0 or -errno. */
+int vr_build(struct vr *r);
+/* The frame of an advert to peer @i (multicast: 0); see also vr_frame_head(). */
+uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0);
 /* Bytes in front of the IPv4 packet of an advert: Ethernet where we address the frame, nothing where the kernel does. */
 size_t vr_frame_head(const struct vr *r);
-/* Makes everything that depends on our address, the NIC's MAC and the configuration: frames, and the data plane's copy. 0 or -errno. */
-int vr_build(struct vr *r);
 /* There is something to carry out for @r at the end of this turn. */
 void vr_mark(struct vr *r);
+/* The role in the data plane, as the state is now. */
+void vr_tell_role(struct vr *r);
 /* One event without an advert into the state machine. */
 void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns);
-/* Notes a change of an address in v->changes, for nl_commit(). */
-void vr_want_change(struct vr *r, const struct vr_vip *vip, bool del);
+/* ... caused by what was due at @at_ns. */
+void vr_step_at(struct vr *r, enum fsm_ev type, uint64_t at_ns, uint64_t now_ns);
 void vr_on_adver_timer(void *arg, uint64_t now_ns);
 void vr_on_down_timer(void *arg, uint64_t now_ns);
-void vr_on_garp_timer(void *arg, uint64_t now_ns);
-void vrs_flush(void *arg, uint64_t now_ns);
 void vrs_on_event(void *arg, const struct vx_event *e);
 void vrs_on_dp(void *arg, uint32_t events, uint64_t now_ns);
 
+/* vr_turn.c */
+
+void vrs_flush(void *arg, uint64_t now_ns);
+/* Sends what is queued on all interfaces; a new reason why nothing can be sent is said once. */
+void vrs_flush_tx(struct vrs *v);
+/* Adds one line to the batch, for vrs_commit(); the owner's flags are set by the outcome. */
+void vrs_want(struct vrs *v, const struct nl_change *c, const struct vr_change *owner);
+/* Carries the batch out and empties it; what failed is said. */
+void vrs_commit(struct vrs *v);
+
+/* vr_garp.c */
+
+void vr_announce_init(struct vr *r);
+/* Builds the announcement of @vip with the MAC of the interface that has it. */
+void vr_vip_build(struct vr_vip *vip);
+/* Queues @repeat announcements of each VIP that is marked: now, or one after the other where pauses are configured. */
+void vr_announce(struct vr *r, unsigned int repeat);
+/* Marks every VIP that is installed (invariant 6: only what was installed is announced). */
+void vr_announce_installed(struct vr *r);
+/* The later ones: after becoming Active, after a lower priority, periodically. */
+void vr_announce_arm(struct vr *r, uint64_t now_ns);
+/* The periodic ones as the configuration has them now. */
+void vr_announce_arm_periodic(struct vr *r, uint64_t now_ns);
+void vr_announce_arm_lower(struct vr *r, uint64_t now_ns);
+void vr_announce_cancel(struct vr *r);
+void vr_if_on_pace(void *arg, uint64_t now_ns);
+
 /* vr_net.c */
 
-/* FSM-12: Shutdown where the interface has become unusable, Startup where it is usable again. */
-void vr_follow_interface(struct vr *r, uint64_t now_ns);
+void vr_if_on_updown(void *arg, uint64_t now_ns);
+struct vr_if *vrs_if(const struct vrs *v, const char *name);
+/* Looks at everything @r depends on: FSM-12 where it cannot work, Startup where it can again, and its priority. */
+void vr_follow(struct vr *r, uint64_t now_ns);
+void vrs_follow_all(struct vrs *v);
 void vr_addr_note(struct vr_if *f, const struct nl_addr *a);
 void vrs_on_link(void *arg, const struct nl_link *l);
 void vrs_on_addr(void *arg, const struct nl_addr *a);
+void vrs_on_route_gone(void *arg, const struct nl_route_key *k);
+void vrs_on_rule_gone(void *arg, const struct nl_rule_key *k);
 void vrs_on_lost(void *arg);
 void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns);
+
+/* vr_state.c */
+
+/* Why @r must be in Initialize because of what it tracks, or NULL; *@quiet: no fault, only waiting. Sets its effective priority. */
+const char *vr_tracked(struct vr *r, bool *quiet);
+void vrs_on_track(void *arg, enum track_kind kind, size_t item, int value);
+/* ActiveDown of a group's member: whether it may become Active now. Takes the others along, or makes it wait (KA-25). */
+bool vr_group_may_claim(struct vr *r, uint64_t at_ns, uint64_t now_ns);
+/* A member has become Backup: so do the others (KA-26). */
+void vr_group_follow_backup(struct vr *r, uint64_t now_ns);
+/* A lower priority was heard: the other members announce their addresses too (KA-11). */
+void vr_group_answer_lower(struct vr *r);
+/* At the end of a turn: scripts, FIFOs and mail, where the state or the priority is another than was told. */
+void vrs_tell(struct vrs *v);
+/* After a reload that asks for it: all states to the FIFOs once more. */
+void vrs_tell_again(struct vrs *v);
+/* At a stop or a removal. */
+void vr_tell_end(struct vr *r, enum notify_state state);
+void vrs_tell_groups_stop(struct vrs *v);
+/* Builds v->groups for v->conf. 0 or -ENOMEM. */
+int vrs_groups_build(struct vrs *v);
+void vrs_groups_free(struct vrs *v);
+
+/* vr_place.c */
+
+/* Finds or makes the interface @name. NULL: out of memory. */
+struct vr_if *vrs_if_add(struct vrs *v, const char *name);
+/* What needs the programs in the kernel, which the first interface puts there: timers, peers, the events. 0, or 1 (said). */
+int vrs_dp_ready(struct vrs *v);
+/* Whether tracked or static routes, rules are configured: only then are these watched. 0 or -errno. */
+int vrs_watch_routes(struct vrs *v);
+/* Attaches, opens the sockets, enters it into the maps. 0, or 1 (said). */
+int vr_if_open(struct vr_if *f);
+void vr_if_close(struct vr_if *f);
+/* Enters what depends on indices of interfaces into the maps, or takes it out. 0 or -errno. */
+int vr_place(struct vr *r);
+void vr_unplace(struct vr *r);
+int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present);
+/* The peers of a unicast router. */
+int vr_peers_place(struct vr *r, bool present);
+/* Tells the data plane of an own address of an interface. */
+void vr_if_own_addr(struct vr_if *f, const struct nl_addr *a);
+
+/* vr_init.c */
+
+/* Makes a router of @c in a free slot: nothing outside memory is changed. NULL: out of memory or slots. */
+struct vr *vr_new(struct vrs *v, const struct conf_vr *c);
+void vr_free(struct vr *r);
+/* Takes over what @r->conf says but addresses, routes and peers. */
+void vr_configure(struct vr *r);
+/* Makes the arrays of @r's VIPs, routes, rules and frames as @r->conf has them. 0 or -ENOMEM. */
+int vr_alloc(struct vr *r);
+/* Every interface that the configuration names; which ones carry adverts or VIPs. 0 or -ENOMEM. */
+int vrs_ifs_build(struct vrs *v, const struct conf *conf);
+/* How much the maps must hold for @conf. */
+struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *conf);
+/* Room for everything that @v's routers can have to do in one turn. 0 or -ENOMEM. */
+int vrs_reserve(struct vrs *v);
+/* Static addresses, routes and rules: those with @installed[i] false are added, or removed where @del. */
+void vrs_statics(struct vrs *v, const struct conf *conf, bool *installed, bool del);
 
 #endif

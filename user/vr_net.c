@@ -1,32 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the virtual routers make of the news of route netlink: links, carriers, addresses. */
+/* What the virtual routers make of the news of route netlink, and whether each can work (FSM-12, KA-14). */
 #include "vr_int.h"
 
+#include "arp.h"
 #include "log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct vr_if *if_find(struct vrs *v, int ifindex)
+struct vr_if *vrs_if(const struct vrs *v, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < v->nifs; i++)
-		if (v->ifs[i].ifindex == ifindex)
-			return &v->ifs[i];
+		if (!strcmp(v->ifs[i]->name, name))
+			return v->ifs[i];
 	return NULL;
 }
 
-static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, __be32 addr, struct vr **owner)
+static struct vr_if *if_find(const struct vrs *v, int ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < v->nifs; i++)
+		if (v->ifs[i]->ifindex == ifindex)
+			return v->ifs[i];
+	return NULL;
+}
+
+static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, const struct conf_addr *addr, struct vr **owner)
 {
 	size_t i, k;
 
 	for (i = 0; i < v->nvr; i++) {
-		struct vr *r = &v->vr[i];
+		struct vr *r = v->vr[i];
 
-		for (k = 0; r->iface == f && k < r->nvips; k++) {
-			if (r->vips[k].addr == addr) {
+		for (k = 0; k < r->nvips; k++) {
+			if (r->vips[k].dev == f && conf_addr_eq(&r->vips[k].conf->addr, addr)) {
 				*owner = r;
 				return &r->vips[k];
 			}
@@ -39,77 +50,298 @@ static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, __be32 addr
 static __be32 source_of(const struct vr *r)
 {
 	const struct vr_if *f = r->iface;
+	const struct nl_addr *any = NULL;
 	size_t i;
 
 	if (r->conf->src.family)
 		return vr_conf_addr4(&r->conf->src);
-	for (i = 0; i < f->naddrs; i++)
-		if (!f->addrs[i].secondary)
-			return f->addrs[i].addr;
-	return f->naddrs ? f->addrs[0].addr : 0;
+	for (i = 0; i < f->naddrs; i++) {
+		const struct nl_addr *a = &f->addrs[i];
+
+		if (a->addr.family == 4 && !a->secondary)
+			return vr_conf_addr4(&a->addr);
+		if (a->addr.family == 4 && !any)
+			any = a;
+	}
+	return any ? vr_conf_addr4(&any->addr) : 0;
 }
 
 static bool on_interface(const struct vr_if *f, __be32 addr)
 {
 	size_t i;
 
-	for (i = 0; i < f->naddrs && f->addrs[i].addr != addr; i++)
-		;
-	return i < f->naddrs;
+	for (i = 0; i < f->naddrs; i++)
+		if (f->addrs[i].addr.family == 4 && vr_conf_addr4(&f->addrs[i].addr) == addr)
+			return true;
+	return false;
 }
 
-/* Follows what the interface has become: FSM-12 where the router cannot work, Startup when it can again. */
-void vr_follow_interface(struct vr *r, uint64_t now_ns)
+/* ---- whether a router can work ---- */
+
+static const char *interface_hold(const struct vr *r, __be32 src)
 {
-	struct vr_if *f = r->iface;
-	__be32 src = source_of(r);
-	const char *hold = NULL;
+	const struct vr_if *f = r->iface;
 
 	if (!f->present)
-		hold = "the interface is gone; restart vrrp-xdp when it is back";
-	else if (!f->up)
-		hold = "link down";
-	else if (!f->xdp_id || (!f->attachment.shared && f->xdp_id != dp_prog_id(r->all->dp)))
-		hold = "somebody took the XDP program off or replaced it; restart vrrp-xdp";
-	else if (!src)
-		hold = "the interface has no IPv4 address besides the virtual ones";
-	else if (r->conf->unicast &&
-		 !on_interface(f, src)) /* its adverts would not reach us: a deaf Backup takes over */
-		hold = "the source address is not on the interface";
-	if (hold) {
-		if (r->fsm.state == FSM_INITIALIZE && r->hold != hold)
-			log_info("%s: Initialize: %s", r->conf->name, hold);
-		r->hold = hold;
-		vr_step(r, FSM_EV_SHUTDOWN, now_ns);
-		return;
-	}
-	if (src != r->fsm.src || memcmp(r->cfg.mac, f->mac, 6)) {
-		if (r->fsm.src)
-			dp_addr_set(r->all->dp, f->ifindex, 0, r->fsm.src, VX_ADDR_OWN, 0, false);
-		r->fsm.src = src;
-		dp_addr_set(r->all->dp, f->ifindex, 0, src, VX_ADDR_OWN, 0, true);
-		if (vr_build(r))
-			log_err("%s: cannot write the configuration map", r->conf->name);
-		if (r->fsm.state == FSM_ACTIVE) { /* another MAC: hosts have to be told */
-			r->pending |= FSM_ACT_ANNOUNCE;
-			vr_mark(r);
-		}
-	}
-	r->hold = NULL;
-	if (r->fsm.state == FSM_INITIALIZE)
-		vr_step(r, FSM_EV_STARTUP, now_ns);
+		return "the interface is gone";
+	if (!f->up && !r->conf->dont_track_primary)
+		return "link down";
+	if (!f->open)
+		return f->cannot ? f->cannot : "the interface could not be opened";
+	if (f->xdp_seen && (!f->xdp_id || (!f->attachment.shared && f->xdp_id != dp_prog_id(r->all->dp))))
+		return "somebody took the XDP program off or replaced it; restart vrrp-xdp";
+	if (!src)
+		return "the interface has no IPv4 address besides the virtual ones";
+	/* a unicast peer's adverts would not reach us there, and a deaf Backup takes over */
+	if ((r->conf->unicast || r->conf->track_src_ip) && !on_interface(f, src))
+		return "the source address is not on the interface";
+	return NULL;
 }
 
-static void follow_all(struct vrs *v, const struct vr_if *f)
+/* Interfaces of VIPs are watched like the router's own (spec 3.1). */
+static const char *vips_hold(const struct vr *r)
+{
+	const struct vr_vip *vip;
+
+	for (vip = r->vips; vip < r->vips + r->nvips; vip++)
+		if (vip->dev != r->iface && !(vip->conf->flags & CONF_VIP_NO_TRACK) && !vip->dev->up)
+			return "the interface of a virtual address is down or gone";
+	return NULL;
+}
+
+static bool is_down(const struct vrs *v, const char *dev)
+{
+	const struct vr_if *f = dev[0] ? vrs_if(v, dev) : NULL;
+
+	return f && !f->up;
+}
+
+/* ... and those of its routes and rules. */
+static const char *routes_hold(const struct vr *r)
+{
+	const struct conf_vr *c = r->conf;
+	bool down = false;
+	size_t i, k;
+
+	for (i = 0; i < c->nroutes; i++)
+		for (k = 0; !c->routes[i].no_track && k < c->routes[i].nhops; k++)
+			down |= strcmp(c->routes[i].hops[k].dev, c->ifname) &&
+				is_down(r->all, c->routes[i].hops[k].dev);
+	for (i = 0; i < c->nrules; i++)
+		down |= !c->rules[i].no_track &&
+			((strcmp(c->rules[i].iif, c->ifname) && is_down(r->all, c->rules[i].iif)) ||
+			 (strcmp(c->rules[i].oif, c->ifname) && is_down(r->all, c->rules[i].oif)));
+	return down ? "the interface of a virtual route or rule is down or gone" : NULL;
+}
+
+static bool in_track_group(const struct vr *r, const char *name)
+{
+	const struct conf *c = r->all->conf;
+	size_t i, k;
+
+	for (i = 0; name && i < c->ntrack_groups; i++)
+		for (k = 0; !strcmp(c->track_groups[i].name, name) && k < c->track_groups[i].nmembers; k++)
+			if (&c->vrs[c->track_groups[i].members[k]] == r->conf)
+				return true;
+	return false;
+}
+
+/* Static entries whose track_group names the router are as good as its own: their interfaces have to be up. */
+static const char *statics_hold(const struct vr *r)
+{
+	const struct conf *c = r->all->conf;
+	bool down = false;
+	size_t i, k;
+
+	for (i = 0; i < c->nstatic_addrs; i++)
+		down |= in_track_group(r, c->static_addrs[i].track_group) && is_down(r->all, c->static_addrs[i].dev);
+	for (i = 0; i < c->nstatic_routes; i++)
+		for (k = 0; in_track_group(r, c->static_routes[i].track_group) && k < c->static_routes[i].nhops; k++)
+			down |= is_down(r->all, c->static_routes[i].hops[k].dev);
+	for (i = 0; i < c->nstatic_rules; i++)
+		down |= in_track_group(r, c->static_rules[i].track_group) &&
+			(is_down(r->all, c->static_rules[i].iif) || is_down(r->all, c->static_rules[i].oif));
+	return down ? "the interface of a static entry of its track_group is down" : NULL;
+}
+
+static const char *own_hold(struct vr *r, __be32 src, bool *quiet)
+{
+	const char *hold, *tracked;
+
+	tracked = vr_tracked(r, quiet);
+	hold = r->conf->unicast_fault_no_peer && !r->conf->npeers ? "unicast_fault_no_peer, and there is no peer"
+								  : interface_hold(r, src);
+	if (!hold)
+		hold = vips_hold(r);
+	if (!hold)
+		hold = routes_hold(r);
+	if (!hold && r->all->conf->ntrack_groups)
+		hold = statics_hold(r);
+	if (hold) {
+		*quiet = false;
+		return hold;
+	}
+	if (tracked && !*quiet)
+		return tracked;
+	if (r->all->delay_until_ns) {
+		*quiet = true;
+		return "vrrp_startup_delay";
+	}
+	return tracked;
+}
+
+/* A member in Initialize keeps all of its group there (KA-26). */
+static const char *group_hold(const struct vr *r, bool *quiet)
+{
+	bool held = false;
+	size_t i;
+
+	*quiet = r->own_quiet;
+	if (r->own_hold || !r->group)
+		return r->own_hold;
+	*quiet = true;
+	for (i = 0; i < r->group->n && *quiet; i++) {
+		const struct vr *m = r->group->members[i];
+
+		held |= m->own_hold != NULL;
+		*quiet = !m->own_hold || m->own_quiet; /* one fault is enough */
+	}
+	return held ? "another member of the sync group cannot work" : NULL;
+}
+
+static void set_hold(struct vr *r, const char *hold, bool quiet, uint64_t now_ns)
+{
+	bool was_quiet = r->quiet, held = r->hold;
+
+	if (hold && r->fsm.state == FSM_INITIALIZE && (r->hold != hold || was_quiet != quiet)) {
+		log_info("%s: Initialize: %s", r->conf->name, hold);
+		if (!quiet && (!held || was_quiet))
+			log_info("(%s) Entering FAULT STATE", r->conf->name);
+	}
+	r->all->news |= r->hold != hold || r->quiet != quiet;
+	r->hold = hold;
+	r->quiet = quiet;
+	if (hold) {
+		r->twice |= r->fsm.state == FSM_ACTIVE && hold == r->own_hold; /* KA-15 */
+		vr_step(r, FSM_EV_SHUTDOWN, now_ns);
+	} else if (r->fsm.state == FSM_INITIALIZE) {
+		vr_step(r, FSM_EV_STARTUP, now_ns);
+	}
+}
+
+static void take_source(struct vr *r, __be32 src)
+{
+	struct dp_addr a = { .ifindex = r->iface->ifindex, .addr = r->fsm.src, .flag = VX_ADDR_OWN };
+
+	/* a configured source need not be an address of the interface */
+	if (r->fsm.src && !on_interface(r->iface, r->fsm.src))
+		dp_addr_set(r->all->dp, &a, false);
+	a.addr = r->fsm.src = src;
+	dp_addr_set(r->all->dp, &a, true);
+	if (vr_build(r) || vr_place(r) || vr_peers_place(r, true))
+		log_err("%s: cannot write the configuration map", r->conf->name);
+	if (r->fsm.state == FSM_ACTIVE) { /* another MAC: hosts have to be told */
+		r->pending |= FSM_ACT_ANNOUNCE;
+		vr_mark(r);
+	}
+}
+
+/* Whether frames and maps were built with other MACs than the interfaces have now; one of a VIP may not have been there. */
+static bool other_macs(const struct vr *r)
+{
+	const struct vr_vip *vip;
+
+	if (memcmp(r->mac, r->iface->mac, sizeof(r->mac)))
+		return true;
+	for (vip = r->vips; vip < r->vips + r->nvips; vip++)
+		if (vip->dev->ethernet &&
+		    (!vip->frame_len || memcmp(((const struct vx_eth *)vip->frame)->src, vip->dev->mac, 6)))
+			return true;
+	return false;
+}
+
+static void look(struct vr *r)
+{
+	r->own_quiet = false;
+	r->own_hold = own_hold(r, source_of(r), &r->own_quiet);
+}
+
+static void follow_one(struct vr *r, uint64_t now_ns)
+{
+	__be32 src = source_of(r);
+	const char *hold;
+	bool quiet;
+
+	look(r);
+	hold = group_hold(r, &quiet);
+	if (!hold && (src != r->fsm.src || other_macs(r) || !r->placed))
+		take_source(r, src);
+	else if (!r->placed && r->iface->open && (vr_build(r) || vr_place(r))) /* RX-36: counted as its own */
+		log_err("%s: cannot write the configuration map", r->conf->name);
+	set_hold(r, hold, quiet, now_ns);
+}
+
+/* Half of the truth is not told. */
+static bool deaf(const struct vrs *v)
+{
+	return v->resync || v->stopping || v->reloading || !v->start_ns;
+}
+
+void vr_follow(struct vr *r, uint64_t now_ns)
+{
+	bool held = r->own_hold, quiet = r->own_quiet, changed;
+	size_t i;
+
+	if (deaf(r->all))
+		return;
+	follow_one(r, now_ns);
+	changed = held != !!r->own_hold || quiet != r->own_quiet;
+	for (i = 0; r->group && changed && i < r->group->n; i++)
+		if (r->group->members[i] != r)
+			follow_one(r->group->members[i], now_ns);
+}
+
+void vrs_follow_all(struct vrs *v)
 {
 	uint64_t now_ns = loop_now_ns();
 	size_t i;
 
-	for (i = 0; !v->resync && !v->stopping && i < v->nvr;
-	     i++) /* while resync() reads, half of the truth is not told */
-		if (v->vr[i].iface == f)
-			vr_follow_interface(&v->vr[i], now_ns);
+	if (deaf(v))
+		return;
+	for (i = 0; i < v->nvr; i++) /* first all, or the first member of a group acts on what the others were */
+		look(v->vr[i]);
+	for (i = 0; i < v->nvr; i++)
+		vr_follow(v->vr[i], now_ns);
 }
+
+static bool tracks_if(const struct vr *r, const struct vr_if *f)
+{
+	size_t i;
+
+	if (r->iface == f || r->all->conf->ntrack_groups)
+		return true;
+	for (i = 0; i < r->nvips; i++)
+		if (r->vips[i].dev == f)
+			return true;
+	for (i = 0; i < r->conf->tracks.nifs; i++)
+		if (!strcmp(r->conf->tracks.ifs[i].ifname, f->name))
+			return true;
+	if (r->nroutes || r->nrules) /* one of them may name it; looking costs little */
+		return true;
+	return false;
+}
+
+static void follow_if(struct vrs *v, const struct vr_if *f)
+{
+	uint64_t now_ns = loop_now_ns();
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++)
+		if (tracks_if(v->vr[i], f))
+			vr_follow(v->vr[i], now_ns);
+}
+
+/* ---- links ---- */
 
 /*
  * The kernel tells of a carrier late, and not at all of one that is back within a second. Another router may have been Active
@@ -120,11 +352,81 @@ static void announce_all(struct vrs *v, const struct vr_if *f)
 	size_t i;
 
 	for (i = 0; f->up && i < v->nvr; i++) {
-		if (v->vr[i].iface == f && v->vr[i].fsm.state == FSM_ACTIVE) {
-			v->vr[i].pending |= FSM_ACT_ANNOUNCE;
-			vr_mark(&v->vr[i]);
+		if (v->vr[i]->iface == f && v->vr[i]->fsm.state == FSM_ACTIVE) {
+			v->vr[i]->pending |= FSM_ACT_ANNOUNCE;
+			vr_mark(v->vr[i]);
 		}
 	}
+}
+
+/* A renamed interface keeps its addresses, and without us the kernel would go on answering for them (invariant 1). */
+static void take_off(struct vrs *v, const struct vr_vip *vip, const char *ifname)
+{
+	struct conf_vip there = *vip->conf;
+	struct nl_change c = { .addr = &there, .del = true };
+	char text[46];
+
+	memcpy(there.dev, ifname, sizeof(there.dev));
+	if (nl_commit(v->nl, &c, 1) || c.err)
+		log_err("cannot remove %s/%u from %s, which was renamed: %s",
+			conf_addr_str(&there.addr, text, sizeof(text)), there.plen, ifname, strerror(-c.err));
+}
+
+/* The interface has gone, or is now called @new_name; one that gets its name later is another one, with another index. */
+static void if_gone(struct vrs *v, struct vr_if *f, const char *new_name)
+{
+	size_t i, k;
+
+	f->present = f->up = false;
+	for (i = 0; i < v->nvr; i++) {
+		for (k = 0; k < v->vr[i]->nvips; k++) {
+			struct vr_vip *vip = &v->vr[i]->vips[k];
+
+			if (vip->dev == f && new_name && (vip->installed || v->vr[i]->fsm.state == FSM_ACTIVE))
+				take_off(v, vip, new_name);
+			vip->installed &= vip->dev != f;
+		}
+	}
+	follow_if(v, f);
+	vrs_flush(v, loop_now_ns());
+	vr_if_close(f);
+	f->naddrs = 0;
+	f->ifindex = 0;
+}
+
+/* interface_up_down_delays: what does not last that long has not happened. */
+static void take_carrier(struct vr_if *f, bool up)
+{
+	uint64_t delay_ns = up ? f->up_delay_ns : f->down_delay_ns;
+
+	timer_cancel(&f->all->loop->timers, &f->updown_timer);
+	if (f->up == up || !delay_ns || !f->all->start_ns || f->all->reloading) {
+		f->up = up;
+		return;
+	}
+	timer_arm(&f->all->loop->timers, &f->updown_timer, loop_now_ns() + delay_ns);
+}
+
+void vr_if_on_updown(void *arg, uint64_t now_ns)
+{
+	struct vr_if *f = arg;
+
+	(void)now_ns;
+	f->up = !f->up;
+	follow_if(f->all, f);
+}
+
+static void note_link(struct vr_if *f, const struct nl_link *l)
+{
+	f->ifindex = l->ifindex;
+	f->present = true;
+	f->ethernet = l->ethernet;
+	f->loopback = l->loopback;
+	f->xdp_id = l->xdp_id;
+	f->xdp_seen |= f->open && l->xdp_id;
+	take_carrier(f, l->up);
+	memcpy(f->mac, l->mac, sizeof(f->mac));
+	memcpy(f->kind, l->kind, sizeof(f->kind));
 }
 
 void vrs_on_link(void *arg, const struct nl_link *l)
@@ -132,33 +434,38 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 	struct vrs *v = arg;
 	struct vr_if *f = if_find(v, l->ifindex);
 	bool started = v->start_ns;
-	size_t i;
 
-	for (i = 0; !f && !started && i < v->nifs; i++)
-		if (!strcmp(v->ifs[i].name, l->name))
-			f = &v->ifs[i];
+	if (f && (l->gone || strcmp(f->name, l->name))) { /* deleted, moved to another namespace, or renamed */
+		if (started)
+			if_gone(v, f, l->gone ? NULL : l->name);
+		f = NULL;
+	}
+	if (l->gone)
+		return;
+	if (!f)
+		f = vrs_if(v, l->name);
 	if (!f)
 		return;
-	f->ifindex = l->ifindex;
-	f->present = !l->gone;
-	f->ethernet = l->ethernet;
-	f->xdp_id = l->xdp_id;
-	f->up = l->up && !l->gone;
-	memcpy(f->mac, l->mac, sizeof(f->mac));
-	memcpy(f->kind, l->kind, sizeof(f->kind));
+	if (started && f->ifindex && f->ifindex != l->ifindex) /* made anew, and the news of its end were lost */
+		if_gone(v, f, NULL);
+	note_link(f, l);
+	if (started && !v->reloading && f->carries && !f->open && f->present && !vr_if_open(f))
+		log_info("%s: the interface is there", f->name);
 	if (started && l->carrier_changes != f->carrier_changes)
 		announce_all(v, f);
 	f->carrier_changes = l->carrier_changes;
 	if (started)
-		follow_all(v, f);
+		follow_if(v, f);
 }
+
+/* ---- addresses ---- */
 
 void vr_addr_note(struct vr_if *f, const struct nl_addr *a)
 {
 	struct nl_addr *more;
 	size_t i;
 
-	for (i = 0; i < f->naddrs && f->addrs[i].addr != a->addr; i++)
+	for (i = 0; i < f->naddrs && !conf_addr_eq(&f->addrs[i].addr, &a->addr); i++)
 		;
 	if (a->gone) {
 		if (i < f->naddrs)
@@ -178,42 +485,127 @@ void vr_addr_note(struct vr_if *f, const struct nl_addr *a)
 	f->addrs[i] = *a;
 }
 
+static void on_vip(struct vrs *v, struct vr *owner, struct vr_vip *vip, const struct nl_addr *a)
+{
+	char text[46];
+	size_t i;
+
+	if (!v->start_ns) {                /* a leftover of a killed controller (KA-16) */
+		vip->installed = !a->gone; /* gone: our own clearing away */
+		vip->found_plen = a->plen;
+		return;
+	}
+	if (v->resync && !a->gone)
+		vip->installed = true;
+	if (!a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed || vip->conf->flags & CONF_VIP_NO_TRACK)
+		return;
+	/* Our own removal of one VIP takes others with it that the kernel made its secondaries. */
+	if (!a->own)
+		log_warn("%s: somebody removed %s/%u from %s; put back", owner->conf->name,
+			 conf_addr_str(&a->addr, text, sizeof(text)), a->plen, vip->dev->name);
+	vip->installed = false;
+	for (i = 0; i < owner->nroutes; i++) /* those that prefer it as source go with it, and nobody says so */
+		owner->routes[i].installed = false;
+	owner->repair = true;
+	vr_mark(owner);
+}
+
 void vrs_on_addr(void *arg, const struct nl_addr *a)
 {
 	struct vrs *v = arg;
 	struct vr_if *f = if_find(v, a->ifindex);
 	struct vr *owner = NULL;
 	struct vr_vip *vip;
-	char text[16];
 
 	if (!f)
 		return;
-	vip = vip_find(v, f, a->addr, &owner);
-	if (!vip) {
-		vr_addr_note(f, a);
-		if (v->start_ns) {
-			dp_addr_set(v->dp, f->ifindex, 0, a->addr, VX_ADDR_OWN, 0, !a->gone);
-			follow_all(v, f);
-		}
+	vip = vip_find(v, f, &a->addr, &owner);
+	if (vip) {
+		on_vip(v, owner, vip, a);
 		return;
 	}
-	if (!v->start_ns) { /* a leftover of a killed controller (KA-16) */
-		vip->installed = true;
-		vip->plen = a->plen;
-		return;
+	vr_addr_note(f, a);
+	if (v->start_ns) {
+		vr_if_own_addr(f, a);
+		follow_if(v, f);
 	}
-	if (v->resync && !a->gone)
-		vip->installed = true;
-	if (!a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed)
-		return;
-	/* Our own removal of one VIP takes others with it that the kernel made its secondaries. */
-	if (!a->own)
-		log_warn("%s: somebody removed %s/%u from %s; put back", owner->conf->name, vr_addr(vip->addr, text),
-			 vip->plen, f->name);
-	vip->installed = false;
-	owner->repair = true;
-	vr_mark(owner);
 }
+
+/* ---- routes and rules ---- */
+
+/* A static entry that somebody removed is put back, as keepalived does. */
+static void static_gone(struct vrs *v, const struct nl_route_key *route, const struct nl_rule_key *rule)
+{
+	const struct conf *c = v->conf;
+	bool *routes = v->statics + c->nstatic_addrs, *rules = routes + c->nstatic_routes;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; route && i < c->nstatic_routes; i++) {
+		if (routes[i] && nl_is_route(v->nl, route, &c->static_routes[i])) {
+			log_warn("static route \"%s\" has gone; put back", c->static_routes[i].text);
+			routes[i] = false;
+			any = true;
+		}
+	}
+	for (i = 0; rule && i < c->nstatic_rules; i++) {
+		if (rules[i] && nl_is_rule(rule, &c->static_rules[i])) {
+			log_warn("somebody removed the static rule \"%s\"; put back", c->static_rules[i].text);
+			rules[i] = false;
+			any = true;
+		}
+	}
+	if (any && v->start_ns && !v->stopping && !v->reloading)
+		vrs_statics(v, c, v->statics, false);
+}
+
+void vrs_on_route_gone(void *arg, const struct nl_route_key *k)
+{
+	struct vrs *v = arg;
+	size_t i, n;
+
+	if (!k->own)
+		static_gone(v, k, NULL);
+
+	for (i = 0; i < v->nvr && !k->own; i++) {
+		struct vr *r = v->vr[i];
+
+		for (n = 0; n < r->nroutes && r->fsm.state == FSM_ACTIVE; n++) {
+			if (!r->routes[n].installed || r->routes[n].conf->no_track ||
+			    !nl_is_route(v->nl, k, r->routes[n].conf))
+				continue;
+			log_warn("%s: route \"%s\" has gone; put back", r->conf->name, r->routes[n].conf->text);
+			r->routes[n].installed = false;
+			r->repair = true;
+			vr_mark(r);
+		}
+	}
+}
+
+void vrs_on_rule_gone(void *arg, const struct nl_rule_key *k)
+{
+	struct vrs *v = arg;
+	size_t i, n;
+
+	if (!k->own)
+		static_gone(v, NULL, k);
+
+	for (i = 0; i < v->nvr && !k->own; i++) {
+		struct vr *r = v->vr[i];
+
+		for (n = 0; n < r->nrules && r->fsm.state == FSM_ACTIVE; n++) {
+			if (!r->rules[n].installed || r->rules[n].conf->no_track || !nl_is_rule(k, r->rules[n].conf))
+				continue;
+			log_warn("%s: somebody removed the rule \"%s\"; put back", r->conf->name,
+				 r->rules[n].conf->text);
+			r->rules[n].installed = false;
+			r->repair = true;
+			vr_mark(r);
+		}
+	}
+}
+
+/* ---- lost news ---- */
 
 void vrs_on_lost(void *arg)
 {
@@ -225,28 +617,35 @@ void vrs_on_lost(void *arg)
 /* After lost notifications everything is told anew; VIPs that are not mentioned have gone. */
 static void resync(struct vrs *v)
 {
-	struct vr_if *f;
 	size_t i, k;
 	int err;
 
 	log_warn("route netlink lost notifications: reading links and addresses anew");
-	for (f = v->ifs; f < v->ifs + v->nifs; f++) {
-		f->present = f->up = false;
-		f->naddrs = 0;
+	vrs_flush(v, loop_now_ns()); /* what is to be removed is only known as long as it counts as installed */
+	for (i = 0; i < v->nifs; i++) {
+		v->ifs[i]->present = v->ifs[i]->up = false;
+		v->ifs[i]->naddrs = 0;
 	}
-	for (i = 0; i < v->nvr; i++)
-		for (k = 0; k < v->vr[i].nvips; k++)
-			v->vr[i].vips[k].installed = false;
+	for (i = 0; i < v->nvr; i++) {
+		for (k = 0; k < v->vr[i]->nvips; k++)
+			v->vr[i]->vips[k].installed = false;
+	}
 	err = nl_dump(v->nl);
 	if (err)
 		log_err("cannot read links and addresses: %s", strerror(-err));
+	for (i = 0; i < v->nifs; i++)
+		if (!v->ifs[i]->present)
+			vr_if_close(v->ifs[i]);
 	v->resync = false;
-	for (f = v->ifs; f < v->ifs + v->nifs; f++)
-		follow_all(v, f);
+	vrs_follow_all(v);
 	for (i = 0; i < v->nvr; i++) { /* adding again what is there changes nothing */
-		if (v->vr[i].fsm.state == FSM_ACTIVE) {
-			v->vr[i].repair = true;
-			vr_mark(&v->vr[i]);
+		if (v->vr[i]->fsm.state == FSM_ACTIVE) {
+			for (k = 0; k < v->vr[i]->nroutes; k++)
+				v->vr[i]->routes[k].installed = false;
+			for (k = 0; k < v->vr[i]->nrules; k++)
+				v->vr[i]->rules[k].installed = false;
+			v->vr[i]->repair = true;
+			vr_mark(v->vr[i]);
 		}
 	}
 }

@@ -397,6 +397,87 @@ static void a_cancelled_timer_never_fires(void **state __attribute__((unused)))
 	fail_msg("this machine stalls for more than 10 ms at a time");
 }
 
+static void shift(__u32 slot, __s64 by_ns)
+{
+	struct vx_timer_cmd cmd = { .op = VX_TIMER_SHIFT, .slot = slot, .deadline_ns = (__u64)by_ns };
+
+	timer(&cmd);
+}
+
+/* FSM-11: from an hour to a few milliseconds, which only a timer that is started again can keep. */
+static void a_shift_to_earlier_starts_the_timer_again(void **state __attribute__((unused)))
+{
+	const __s64 hour_ns = 3600 * VX_NS_PER_S;
+	const struct vx_event *ev;
+	__u64 deadline_ns;
+	__u32 from = 0;
+
+	reset(&in_backup);
+	deadline_ns = now_ns() + 5 * VX_NS_PER_MS;
+	arm(SLOT, deadline_ns + hour_ns);
+	shift(SLOT, -hour_ns);
+	ev = wait_down(&from);
+	assert_true(now_ns() >= deadline_ns);
+	assert_int_equal(ev->slot, SLOT);
+	assert_int_equal(ev->at_ns, deadline_ns);
+	assert_int_equal(ev->adver_ns, 2 * ADVERT_CS_NS);
+	assert_int_equal(ev->src, VX_BE32(ADDR_PEER));
+	nothing_more_before(now_ns() + 5 * VX_NS_PER_MS, &from);
+}
+
+/* The shift must come before the deadline; where the machine stalled over it, try again. */
+static void a_shift_to_later_is_heard_of_at_the_later_deadline_only(void **state __attribute__((unused)))
+{
+	__u64 deadline_ns;
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		__u32 from = 0;
+
+		reset(&in_backup);
+		deadline_ns = now_ns() + 20 * VX_NS_PER_MS;
+		arm(SLOT, deadline_ns);
+		shift(SLOT, 10 * VX_NS_PER_MS);
+		if (now_ns() >= deadline_ns - VX_LEAD_NS)
+			continue;
+		assert_int_equal(wait_down(&from)->at_ns, deadline_ns + 10 * VX_NS_PER_MS);
+		nothing_more_before(now_ns() + 5 * VX_NS_PER_MS, &from);
+		return;
+	}
+	fail_msg("this machine stalls for more than 20 ms at a time");
+}
+
+static void a_shift_wakes_no_timer_that_is_cancelled(void **state __attribute__((unused)))
+{
+	__u32 from = 0;
+
+	reset(&in_backup);
+	arm(SLOT, now_ns() + VX_NS_PER_S);
+	cancel(SLOT);
+	shift(SLOT, -(__s64)VX_NS_PER_S);
+	nothing_more_before(now_ns() + 5 * VX_NS_PER_MS, &from);
+	assert_null(seen_down(&from));
+}
+
+/* KA-22, against a real clock: with a delay of a nanosecond the second lower advert is overcome. */
+static void a_lower_advert_after_the_delay_of_preemption_is_discarded(void **state __attribute__((unused)))
+{
+	static const struct scenario delayed = IN_BACKUP(.preempt_delay_ns = 1);
+	static const struct frame_desc lower = ADVERT3(.priority = 89);
+	static struct vx_vr_watch first[SLOTS], second[SLOTS];
+
+	reset(&delayed);
+	deliver(&lower, 1);
+	snapshot(first);
+	assert_int_equal(first[SLOT].priority, 89);
+	assert_int_equal(first[SLOT].deadline_ns, first[SLOT].last_ns + DOWN_90);
+	assert_int_equal(first[SLOT].lower_ns, first[SLOT].last_ns);
+	deliver(&lower, 10);
+	snapshot(second);
+	assert_int_equal(second[SLOT].deadline_ns, first[SLOT].deadline_ns);
+	assert_int_equal(second[SLOT].last_ns, first[SLOT].last_ns);
+}
+
 /* Lazily re-armed, the timer fires many times meanwhile; what it says must be true every time. */
 static void adverts_every_millisecond_never_let_it_fire(void **state __attribute__((unused)))
 {
@@ -483,6 +564,10 @@ int main(int argc, char *argv[])
 		TEST(an_advert_after_the_timer_fired_arms_it_again),
 		TEST(priority_0_shortens_the_deadline_to_the_skew),
 		TEST(a_cancelled_timer_never_fires),
+		TEST(a_shift_to_earlier_starts_the_timer_again),
+		TEST(a_shift_to_later_is_heard_of_at_the_later_deadline_only),
+		TEST(a_shift_wakes_no_timer_that_is_cancelled),
+		TEST(a_lower_advert_after_the_delay_of_preemption_is_discarded),
 		TEST(adverts_every_millisecond_never_let_it_fire),
 		TEST(refused_and_lower_adverts_do_not_hold_the_timer_up),
 		TEST(a_flood_wakes_the_controller_a_hundred_times_a_second),

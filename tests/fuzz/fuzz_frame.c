@@ -54,7 +54,8 @@ static void check(const struct scenario *s, const struct frame *in, const struct
 	require(shim.nev <= 4 && (s->role != INITIALIZE || active || !shim.nev));
 	/* a takeover is at most as far off as the slowest legal Active Router allows */
 	require(s->role == BACKUP ? deadline_ns : !deadline_ns);
-	require(deadline_ns == then_ns || (deadline_ns > shim.now_ns && deadline_ns < shim.now_ns + 164 * VX_NS_PER_S));
+	require(deadline_ns == then_ns ||
+		(deadline_ns > shim.now_ns && deadline_ns < shim.now_ns + (s->down_adverts + 1) * 41 * VX_NS_PER_S));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

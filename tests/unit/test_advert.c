@@ -43,7 +43,8 @@ static const struct golden {
 /* The configuration of the receiver that expects exactly this advert. */
 static struct vx_vr_config config_of(const struct advert_params *p)
 {
-	struct vx_vr_config cfg = { .flags = VX_CFG_CSUM_9568 | VX_CFG_CSUM_5798,
+	struct vx_vr_config cfg = { .group = ADVERT_GROUP4,
+				    .flags = VX_CFG_CSUM_9568 | VX_CFG_CSUM_5798,
 				    .adver_ns = p->adver_ns,
 				    .vrid = p->vrid,
 				    .family = 4,

@@ -42,7 +42,8 @@ static void skew_and_active_down_are_exact(void **state __attribute__((unused)))
 
 	for (i = 0; i < VX_ARRAY_LEN(rows); i++) {
 		assert_int_equal(decide_skew_ns(rows[i].version, rows[i].priority, rows[i].adver_ns), rows[i].skew_ns);
-		assert_int_equal(decide_down_ns(rows[i].version, rows[i].priority, rows[i].adver_ns), rows[i].down_ns);
+		assert_int_equal(decide_down_ns(rows[i].version, rows[i].priority, 3, rows[i].adver_ns),
+				 rows[i].down_ns);
 	}
 }
 
@@ -63,8 +64,8 @@ static void the_higher_priority_always_takes_over_first(void **state __attribute
 	int p;
 
 	for (p = 1; p < 255; p++) {
-		assert_true(decide_down_ns(3, (__u8)(p + 1), 10 * MS) < decide_down_ns(3, (__u8)p, 10 * MS));
-		assert_true(decide_down_ns(2, (__u8)(p + 1), S) < decide_down_ns(2, (__u8)p, S));
+		assert_true(decide_down_ns(3, (__u8)(p + 1), 3, 10 * MS) < decide_down_ns(3, (__u8)p, 3, 10 * MS));
+		assert_true(decide_down_ns(2, (__u8)(p + 1), 3, S) < decide_down_ns(2, (__u8)p, 3, S));
 	}
 }
 
@@ -136,11 +137,43 @@ static void a_backup_refreshes_discards_or_hands_over(void **state __attribute__
 /* The lease ends an eighth of an interval before the first peer may speak, even one whose skew is truncated to nothing. */
 static void the_lease_ends_before_any_peer_takes_over(void **state __attribute__((unused)))
 {
-	assert_int_equal(decide_lease_ns(7 * S, 1 * S), 7 * S + 2875 * MS);
-	assert_int_equal(decide_lease_ns(0, 10 * MS), 28750000);
-	assert_int_equal(decide_lease_ns(0, 40950 * MS), 117731250000);
-	assert_true(decide_lease_ns(0, 10 * MS) < 3 * 10 * MS);
-	assert_true(decide_lease_ns(0, 10 * MS) > 2 * 10 * MS);
+	assert_int_equal(decide_lease_ns(7 * S, 3, 1 * S), 7 * S + 2875 * MS);
+	assert_int_equal(decide_lease_ns(0, 3, 10 * MS), 28750000);
+	assert_int_equal(decide_lease_ns(0, 3, 40950 * MS), 117731250000);
+	assert_true(decide_lease_ns(0, 3, 10 * MS) < 3 * 10 * MS);
+	assert_true(decide_lease_ns(0, 3, 10 * MS) > 2 * 10 * MS);
+}
+
+/* KA-23 */
+static void fewer_down_adverts_shorten_both_timer_and_lease(void **state __attribute__((unused)))
+{
+	unsigned int n;
+
+	assert_int_equal(decide_down_ns(3, 100, 1, S), S + decide_skew_ns(3, 100, S));
+	assert_int_equal(decide_down_ns(2, 100, 10, S), 10 * S + decide_skew_ns(2, 100, S));
+	assert_int_equal(decide_lease_ns(0, 2, S), 1875 * MS);
+	assert_int_equal(decide_lease_ns(0, 100, S), 2875 * MS);
+	for (n = 1; n < 5; n++) /* before the best of Backups, and after the next advert */
+		assert_true(decide_lease_ns(0, (__u8)n, S) < decide_down_ns(3, 254, (__u8)n, S) &&
+			    decide_lease_ns(0, (__u8)n, S) > S);
+}
+
+/* KA-22 */
+static void preemption_waits_from_the_first_lower_advert_on(void **state __attribute__((unused)))
+{
+	__u64 lower = 0;
+
+	assert_false(decide_preempts(true, 5 * S, &lower, 100, 90, 7 * S));
+	assert_int_equal(lower, 7 * S);
+	assert_false(decide_preempts(true, 5 * S, &lower, 100, 80, 12 * S - 1));
+	assert_true(decide_preempts(true, 5 * S, &lower, 100, 90, 12 * S));
+	assert_true(decide_preempts(true, 5 * S, &lower, 100, 0, 13 * S)); /* a hand-over leaves the wait alone */
+	assert_int_equal(lower, 7 * S);
+	assert_true(decide_preempts(true, 5 * S, &lower, 100, 100, 13 * S)); /* an equal ends it */
+	assert_int_equal(lower, 0);
+	assert_false(decide_preempts(true, 5 * S, &lower, 100, 90, 14 * S));
+	assert_true(decide_preempts(true, 0, &lower, 100, 90, 14 * S));
+	assert_false(decide_preempts(false, 0, &lower, 100, 90, 14 * S));
 }
 
 static void a_bucket_gives_its_burst_and_then_one_per_period(void **state __attribute__((unused)))
@@ -193,6 +226,8 @@ int main(void)
 		TEST(an_active_tells_three_kinds_of_adverts_apart),
 		TEST(a_backup_refreshes_discards_or_hands_over),
 		TEST(the_lease_ends_before_any_peer_takes_over),
+		TEST(fewer_down_adverts_shorten_both_timer_and_lease),
+		TEST(preemption_waits_from_the_first_lower_advert_on),
 		TEST(a_bucket_gives_its_burst_and_then_one_per_period),
 		TEST(a_bucket_left_alone_never_holds_more_than_its_burst),
 		TEST(a_bucket_of_one_gives_one_per_period),

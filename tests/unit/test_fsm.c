@@ -21,9 +21,12 @@ static const uint64_t T0 = 1000 * S;
 /* A started router: Backup at T0, or Active since T0 with an advert sent. */
 static struct fsm backup(uint8_t version, uint8_t priority, bool preempt, uint64_t adver_ns)
 {
-	struct fsm f = {
-		.version = version, .priority = priority, .preempt = preempt, .src = OUR_IP, .adver_ns = adver_ns
-	};
+	struct fsm f = { .version = version,
+			 .priority = priority,
+			 .down_adverts = 3,
+			 .preempt = preempt,
+			 .src = OUR_IP,
+			 .adver_ns = adver_ns };
 	struct fsm_event ev = { .type = FSM_EV_STARTUP, .at_ns = T0 };
 
 	fsm_step(&f, &ev, T0);
@@ -70,7 +73,9 @@ static void owner_starts_as_active(void **state) /* FSM-I1 */
 
 static void router_starts_as_backup_with_the_full_down_interval(void **state) /* FSM-I2 */
 {
-	struct fsm f = { .version = 3, .priority = 100, .preempt = true, .src = OUR_IP, .adver_ns = S };
+	struct fsm f = {
+		.version = 3, .priority = 100, .down_adverts = 3, .preempt = true, .src = OUR_IP, .adver_ns = S
+	};
 
 	(void)state;
 	assert_int_equal(simple(&f, FSM_EV_STARTUP, T0), FSM_ACT_ARM_DOWN);
@@ -89,7 +94,9 @@ static void version_2_skew_does_not_depend_on_the_interval(void **state) /* FSM-
 
 static void initialize_ignores_everything_but_startup(void **state) /* FSM-I3 */
 {
-	struct fsm f = { .version = 3, .priority = 100, .preempt = true, .src = OUR_IP, .adver_ns = S };
+	struct fsm f = {
+		.version = 3, .priority = 100, .down_adverts = 3, .preempt = true, .src = OUR_IP, .adver_ns = S
+	};
 
 	(void)state;
 	assert_int_equal(simple(&f, FSM_EV_SHUTDOWN, T0), 0);
@@ -296,7 +303,7 @@ static void active_answers_a_lower_priority_at_once_without_touching_its_timer(v
 	uint64_t due = f.adver_due_ns;
 
 	(void)state;
-	assert_int_equal(advert(&f, 99, PEER_IP, S, T0 + 300 * MS), FSM_ACT_ADVERT | FSM_ACT_ANNOUNCE);
+	assert_int_equal(advert(&f, 99, PEER_IP, S, T0 + 300 * MS), FSM_ACT_ADVERT | FSM_ACT_ANSWER_LOWER);
 	assert_int_equal(f.state, FSM_ACTIVE);
 	assert_int_equal(f.adver_due_ns, due);
 }
@@ -310,7 +317,7 @@ static void immediate_adverts_are_capped(void **state) /* FSM-A8, SEC-6 */
 	for (i = 0; i < 1000; i++) { /* one every millisecond for a second */
 		act = advert(&f, 99, PEER_IP, S, T0 + i * MS);
 		adverts += !!(act & FSM_ACT_ADVERT);
-		announced += !!(act & FSM_ACT_ANNOUNCE);
+		announced += !!(act & FSM_ACT_ANSWER_LOWER);
 	}
 	assert_int_equal(adverts, 100);
 	assert_int_equal(announced, 1);
@@ -399,6 +406,74 @@ static void every_state_and_reason_has_a_name(void **state)
 		assert_string_not_equal(fsm_why_name(w), "?");
 }
 
+/* KA-26 */
+static void a_member_of_a_sync_group_yields_without_a_word(void **state)
+{
+	struct fsm f = active(3, 100, true, S);
+	unsigned int act = simple(&f, FSM_EV_SYNC_BACKUP, T0 + S);
+
+	(void)state;
+	assert_int_equal(f.state, FSM_BACKUP);
+	assert_int_equal(act, FSM_ACT_RELEASE | FSM_ACT_ARM_DOWN);
+	assert_int_equal(f.why, FSM_WHY_SYNC);
+	assert_int_equal(simple(&f, FSM_EV_SYNC_BACKUP, T0 + S), 0);
+}
+
+/* KA-25 */
+static void a_member_that_times_out_alone_waits_again(void **state)
+{
+	struct fsm f = backup(3, 100, true, S);
+
+	(void)state;
+	assert_int_equal(simple(&f, FSM_EV_SYNC_WAIT, T0 + 9 * S), FSM_ACT_ARM_DOWN);
+	assert_int_equal(f.state, FSM_BACKUP);
+	assert_int_equal(f.down_ns, T0 + 9 * S + decide_down_ns(3, 100, 3, S));
+}
+
+/* KA-27 */
+static void an_owner_among_others_starts_as_backup(void **state)
+{
+	struct fsm f = { .version = 3, .priority = 255, .down_adverts = 3, .src = OUR_IP, .adver_ns = S };
+
+	(void)state;
+	f.starts_backup = true;
+	simple(&f, FSM_EV_STARTUP, T0);
+	assert_int_equal(f.state, FSM_BACKUP);
+}
+
+/* FSM-11, and 4.1 of keepalived's rules: the timer moves by the change of Skew_Time. */
+static void a_new_priority_shifts_the_running_timer(void **state)
+{
+	struct fsm f = backup(3, 100, true, S), a = active(3, 100, true, S);
+	uint64_t before = f.down_ns;
+	int64_t shift = fsm_set_priority(&f, 228);
+
+	(void)state;
+	assert_int_equal(shift, -(int64_t)(S / 2));
+	assert_int_equal(f.down_ns, before - S / 2);
+	assert_int_equal(f.priority, 228);
+	assert_int_equal(fsm_set_priority(&f, 100), (int64_t)(S / 2));
+	assert_int_equal(fsm_set_priority(&a, 50), 0);
+	assert_int_equal(a.priority, 50);
+}
+
+/* KA-11, KA-12 */
+static void answers_to_other_priorities_are_as_configured(void **state)
+{
+	struct fsm f = active(3, 100, true, S);
+
+	(void)state;
+	f.lower_prio_no_advert = true;
+	assert_int_equal(advert(&f, 90, PEER_IP, S, T0 + S), FSM_ACT_ANSWER_LOWER);
+	f.higher_prio_send_advert = true;
+	assert_int_equal(advert(&f, 110, PEER_IP, S, T0 + S), FSM_ACT_RELEASE | FSM_ACT_ARM_DOWN | FSM_ACT_ADVERT);
+	assert_int_equal(f.state, FSM_BACKUP);
+	f = active(3, 255, true, S);
+	f.ignore_adverts = true;
+	assert_int_equal(advert(&f, 255, PEER_IP, S, T0 + S), 0);
+	assert_int_equal(f.state, FSM_ACTIVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +508,11 @@ int main(void)
 		cmocka_unit_test(stalled_active_that_nobody_replaced_announces_itself_anew),
 		cmocka_unit_test(second_owner_with_the_greater_address_wins),
 		cmocka_unit_test(every_state_and_reason_has_a_name),
+		cmocka_unit_test(a_member_of_a_sync_group_yields_without_a_word),
+		cmocka_unit_test(a_member_that_times_out_alone_waits_again),
+		cmocka_unit_test(an_owner_among_others_starts_as_backup),
+		cmocka_unit_test(a_new_priority_shifts_the_running_timer),
+		cmocka_unit_test(answers_to_other_priorities_are_as_configured),
 	};
 
 	return cmocka_run_group_tests_name("fsm", tests, NULL, NULL);

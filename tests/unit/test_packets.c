@@ -223,6 +223,59 @@ static void priority_0_is_not_lost_while_the_controller_is_woken(void **state __
 	assert_int_equal(watch()->fire_ns, watch()->deadline_ns - VX_LEAD_NS);
 }
 
+/* KA-22: counted from the first lower one; one that is not lower begins anew. */
+static void preemption_waits_its_delay_from_the_first_lower_advert_on(void **state __attribute__((unused)))
+{
+	static const struct packet_case delayed = { "", IN_BACKUP(.preempt_delay_ns = VX_NS_PER_S), ADVERT3(), GOOD3 };
+	static const struct frame_desc lower = ADVERT3(.priority = 89), equal = ADVERT3(.priority = 90);
+	__u64 deadline_ns;
+
+	start(&delayed);
+	deliver(&lower);
+	assert_int_equal(watch()->deadline_ns, NOW_NS + DOWN_90);
+	assert_int_equal(watch()->priority, 89);
+	shim.now_ns = NOW_NS + VX_NS_PER_S - 1;
+	deliver(&lower);
+	assert_int_equal(watch()->deadline_ns, shim.now_ns + DOWN_90);
+	shim.now_ns++;
+	deadline_ns = watch()->deadline_ns;
+	deliver(&lower);
+	assert_int_equal(watch()->deadline_ns, deadline_ns);
+	assert_int_equal(watch()->last_ns, shim.now_ns - 1);
+
+	deliver(&equal);
+	assert_int_equal(watch()->deadline_ns, shim.now_ns + DOWN_90);
+	shim.now_ns++;
+	deliver(&lower);
+	assert_int_equal(watch()->deadline_ns, shim.now_ns + DOWN_90);
+	shim.now_ns += VX_NS_PER_S;
+	deliver(&lower);
+	assert_int_equal(watch()->deadline_ns, shim.now_ns - VX_NS_PER_S + DOWN_90);
+}
+
+/* FSM-11 */
+static void a_shift_moves_the_deadline_and_the_timer_only_where_it_would_be_late(void **state __attribute__((unused)))
+{
+	struct vx_timer_cmd later = { .op = VX_TIMER_SHIFT, .slot = SLOT, .deadline_ns = VX_NS_PER_MS },
+			    earlier = { .op = VX_TIMER_SHIFT, .slot = SLOT, .deadline_ns = -2 * VX_NS_PER_MS },
+			    cancel = { .op = VX_TIMER_CANCEL, .slot = SLOT };
+	__u64 at_ns = NOW_NS + DOWN_90;
+
+	start(&backup);
+	deliver(&backup.frame);
+	vx_timer(&later);
+	assert_int_equal(watch()->deadline_ns, at_ns + VX_NS_PER_MS);
+	assert_int_equal(watch()->fire_ns, at_ns - VX_LEAD_NS);
+	vx_timer(&earlier);
+	assert_int_equal(watch()->deadline_ns, at_ns - VX_NS_PER_MS);
+	assert_int_equal(watch()->fire_ns, at_ns - VX_NS_PER_MS - VX_LEAD_NS);
+	assert_int_equal(watch()->last_ns, NOW_NS);
+	vx_timer(&cancel);
+	vx_timer(&later);
+	assert_int_equal(watch()->deadline_ns, 0);
+	assert_false(shim_fire(SLOT));
+}
+
 /* SEC-15 */
 static void an_interface_is_told_from_another(void **state __attribute__((unused)))
 {
@@ -368,6 +421,8 @@ int main(void)
 		TEST(an_advert_that_moves_the_deadline_later_leaves_the_timer_alone),
 		TEST(priority_0_is_not_lost_while_the_timer_is_started_again),
 		TEST(priority_0_is_not_lost_while_the_controller_is_woken),
+		TEST(preemption_waits_its_delay_from_the_first_lower_advert_on),
+		TEST(a_shift_moves_the_deadline_and_the_timer_only_where_it_would_be_late),
 		TEST(an_interface_is_told_from_another),
 		TEST(an_address_without_its_bit_in_the_filter_is_a_strangers),
 		TEST(an_expiry_that_finds_the_ring_buffer_full_is_tried_again),

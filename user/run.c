@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "run.h"
+
+#include "cmd.h"
+#include "conf_io.h"
+#include "ctl.h"
+#include "log.h"
+#include "loop.h"
+#include "report.h"
+#include "sd.h"
+#include "vr.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct run {
+	struct loop loop;
+	struct vrs vrs;
+	struct ctl *ctl;
+	struct conf *conf; /* owned: what runs */
+	const struct run_source *src;
+};
+
+int run_load(struct conf *conf, const struct run_source *src)
+{
+	struct conf_io io;
+	int n, rc = 0;
+
+	conf_io_init(&io, src->config_id);
+	conf_init(conf);
+	n = conf_load(conf, src->path, &io, run_conf_msg, NULL);
+	if (n < 0)
+		log_err("%s: cannot read the configuration: %s", src->path, strerror(-n));
+	else if (n > 0)
+		log_err("%s: %d error%s; nothing was started or changed", src->path, n, n == 1 ? "" : "s");
+	else if (!conf->nvrs)
+		log_err("%s: no vrrp_instance in it; there is nothing to run", src->path);
+	if (n || !conf->nvrs)
+		return EXIT_USAGE;
+	if (src->ifname && !conf_keep_interface(conf, src->ifname)) {
+		log_err("%s: no virtual router in %s is on this interface; give --vrid and --vip", src->ifname,
+			src->path);
+		return EXIT_USAGE;
+	}
+	if (src->mode)
+		rc = run_mode(src->mode, &conf->mode);
+	if (src->rt_priority)
+		conf->globals.rt_priority = src->rt_priority;
+	return rc;
+}
+
+/* ---- the process ---- */
+
+/* What the flag asks for must be; what the file asks for and cannot have is said, and the routers run without it, as keepalived does. */
+static int go_realtime(int priority, bool must)
+{
+	struct sched_param p = { .sched_priority = priority };
+	const char *step = "lock memory", *need = "raise RLIMIT_MEMLOCK";
+
+	if (!priority)
+		return 0;
+	if (!mlockall(MCL_CURRENT | MCL_FUTURE)) {
+		step = "take the priority";
+		need = "it needs CAP_SYS_NICE and a cgroup with real-time budget";
+		if (!sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p))
+			return 0;
+	}
+	log_msg(must ? LOG_ERROR : LOG_WARNING, "real-time priority %d: cannot %s: %s; %s, or leave it out", priority,
+		step, strerror(errno), need);
+	return must ? EXIT_FAILED : 0;
+}
+
+/* vrrp_cpu_affinity: numbers of CPUs. */
+static int set_affinity(const char *words)
+{
+	char *end;
+	cpu_set_t set;
+	long cpu;
+
+	CPU_ZERO(&set);
+	for (; *words; words = end + strspn(end, " \t")) {
+		cpu = strtol(words, &end, 10);
+		if (end == words)
+			break;
+		if (cpu >= 0 && cpu < CPU_SETSIZE)
+			CPU_SET(cpu, &set);
+	}
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+static int set_process(const struct conf_globals *g, bool rt_must)
+{
+	int err;
+
+	if (g->nice && setpriority(PRIO_PROCESS, 0, g->nice))
+		log_warn("vrrp_priority %d: %s", g->nice, strerror(errno));
+	err = g->cpu_affinity ? set_affinity(g->cpu_affinity) : 0;
+	if (err)
+		log_warn("vrrp_cpu_affinity %s: %s", g->cpu_affinity, strerror(-err));
+	if (g->no_swap && mlockall(MCL_CURRENT | MCL_FUTURE))
+		log_warn("vrrp_no_swap: %s; raise RLIMIT_MEMLOCK", strerror(errno));
+	if (g->process_name)
+		prctl(PR_SET_NAME, g->process_name);
+	return go_realtime(g->rt_priority, rt_must);
+}
+
+/* startup_script, shutdown_script: nothing else goes on meanwhile. */
+static void run_script(const struct conf_cmd *c, const char *what, unsigned int timeout_s)
+{
+	const struct exec_cmd cmd = { .argv = c->argv, .uid = c->uid, .gid = c->gid };
+	int code = 0;
+
+	if (!c->argv)
+		return;
+	switch (exec_wait(&cmd, timeout_s * VX_NS_PER_S, &code)) {
+	case EXEC_EXITED:
+		if (code)
+			log_warn("%s %s: exit status %d", what, c->text, code);
+		break;
+	case EXEC_SIGNALED:
+		log_warn("%s %s: ended by signal %d", what, c->text, code);
+		break;
+	case EXEC_TIMEOUT:
+	case EXEC_GONE:
+		log_warn("%s %s: not done after %u s, killed", what, c->text, timeout_s);
+		break;
+	case EXEC_FAILED:
+		log_warn("%s %s: cannot be run: %s", what, c->text, strerror(code));
+		break;
+	}
+}
+
+static int lock_interface(void *arg, const char *ifname)
+{
+	uid_t uid = 0;
+	pid_t holder;
+	int err = ctl_listen(arg, ifname, &holder, &uid);
+
+	if (err == -EADDRINUSE && !ctl_trusted(uid)) {
+		log_err("%s: the name of its control socket is taken by process %d of user %u, which is not vrrp-xdp; "
+			"end that process",
+			ifname, (int)holder, (unsigned int)uid);
+		return EXIT_FAILED;
+	}
+	if (err == -EADDRINUSE) {
+		log_err("%s: vrrp-xdp runs there already, as process %d; stop it, or put all virtual routers of %s "
+			"into one file "
+			"for `vrrp-xdp run`",
+			ifname, (int)holder, ifname);
+		return EXIT_FAILED;
+	}
+	if (err) {
+		log_err("%s: cannot open the control socket: %s", ifname, strerror(-err));
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+static void unlock_interface(void *arg, const char *ifname)
+{
+	ctl_unlisten(arg, ifname);
+}
+
+/* ---- reload ---- */
+
+static int reload(struct run *r)
+{
+	struct conf *conf;
+	int rc;
+
+	if (!r->src->path) {
+		log_warn("this vrrp-xdp was started with flags: there is no file to read again");
+		return EXIT_USAGE;
+	}
+	sd_notify_reloading();
+	conf = malloc(sizeof(*conf));
+	if (!conf) {
+		log_err("out of memory");
+		return EXIT_FAILED;
+	}
+	log_info("Reloading %s", r->src->path);
+	rc = run_load(conf, r->src);
+	if (!rc)
+		rc = vrs_reload(&r->vrs, conf);
+	if (rc) {
+		log_err("%s: not taken over; everything goes on as before", r->src->path);
+	} else {
+		struct conf *old = r->conf;
+
+		r->conf = conf;
+		conf = old;
+		log_info("Reload finished");
+	}
+	conf_free(conf);
+	free(conf);
+	sd_notify_state("READY=1");
+	return rc;
+}
+
+static void take_line(void *arg, enum log_level level, const char *text)
+{
+	if (level <= LOG_WARNING)
+		json_array_append_new(arg, json_pack("{s:s, s:s}", "severity", level == LOG_ERROR ? "error" : "warning",
+						     "text", text));
+}
+
+/* The client is told what the log is told. */
+static json_t *answer_reload(struct run *r)
+{
+	json_t *said = json_array();
+	int rc;
+
+	log_set_tap(take_line, said);
+	rc = reload(r);
+	log_set_tap(NULL, NULL);
+	return json_pack("{s:[{s:i, s:b, s:i, s:o}]}", "reloads", "pid", (int)getpid(), "has_file",
+			 r->src->path != NULL, "exit", rc, "said", said);
+}
+
+static json_t *answer(void *arg, const char *request)
+{
+	struct run *r = arg;
+
+	return strcmp(request, "reload") ? report_answer(&r->vrs, request) : answer_reload(r);
+}
+
+static void on_signal(void *arg, int signo)
+{
+	struct run *r = arg;
+
+	if (signo == SIGHUP && !r->src->path) /* there is no file, but there was a terminal, and it was closed */
+		loop_stop(&r->loop, signo);
+	else if (signo == SIGHUP)
+		reload(r);
+	else
+		log_info("signal %d: nothing is written to files; see `vrrp-xdp status --json` and `vrrp-xdp stats "
+			 "--json`",
+			 signo);
+}
+
+/* ---- from start to stop ---- */
+
+static int start(struct run *r)
+{
+	const struct vrs_host host = {
+		.loop = &r->loop, .lock = lock_interface, .unlock = unlock_interface, .arg = r->ctl
+	};
+	int rc = set_process(&r->conf->globals, r->src->rt_priority != 0);
+
+	if (rc)
+		return rc;
+	run_script(&r->conf->globals.startup_script, "startup_script", r->conf->globals.startup_timeout_s);
+	rc = vrs_init(&r->vrs, &host, r->conf);
+	return rc ? rc : vrs_start(&r->vrs);
+}
+
+static int run_until_stopped(struct run *r)
+{
+	int err;
+
+	sd_notify_state("READY=1");
+	err = loop_run(&r->loop);
+	sd_notify_state("STOPPING=1");
+	if (err < 0)
+		log_err("the event loop failed: %s", strerror(-err));
+	vrs_stop(&r->vrs);
+	return err < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int run_conf(struct conf *conf, const struct run_source *src)
+{
+	struct run r = { .src = src };
+	int rc = run_check_privileges(), err;
+
+	r.conf = rc ? NULL : malloc(sizeof(*conf));
+	if (!r.conf) {
+		conf_free(conf);
+		return rc ? rc : EXIT_FAILED;
+	}
+	*r.conf = *conf;
+	memset(conf, 0, sizeof(*conf));
+	err = loop_init(&r.loop);
+	r.loop.signal = on_signal;
+	r.loop.signal_arg = &r;
+	if (!err)
+		err = ctl_new(&r.ctl, &r.loop, answer, &r);
+	if (err) {
+		log_err("cannot set up the event loop: %s", strerror(-err));
+		rc = EXIT_FAILED;
+	}
+	if (!rc)
+		rc = start(&r);
+	if (!rc)
+		rc = run_until_stopped(&r);
+	vrs_fini(&r.vrs);
+	ctl_free(r.ctl);
+	if (!rc)
+		run_script(&r.conf->globals.shutdown_script, "shutdown_script", r.conf->globals.shutdown_timeout_s);
+	loop_fini(&r.loop);
+	conf_free(r.conf);
+	free(r.conf);
+	return rc;
+}

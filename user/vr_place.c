@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Interfaces are opened and closed, and what depends on their indices is entered into the data plane's maps and taken out. */
+#include "vr_int.h"
+
+#include "advert.h"
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+struct vr_if *vrs_if_add(struct vrs *v, const char *name)
+{
+	struct vr_if *f = vrs_if(v, name), **more;
+
+	if (f)
+		return f;
+	more = realloc(v->ifs, (v->nifs + 1) * sizeof(struct vr_if *));
+	if (more)
+		v->ifs = more;
+	f = more ? calloc(1, sizeof(*f)) : NULL;
+	if (!f)
+		return NULL;
+	f->all = v;
+	f->row = -1;
+	f->pace_timer = (struct timer){ .fn = vr_if_on_pace, .arg = f };
+	f->updown_timer = (struct timer){ .fn = vr_if_on_updown, .arg = f };
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	v->ifs[v->nifs++] = f;
+	return f;
+}
+
+/* ---- addresses ---- */
+
+void vr_if_own_addr(struct vr_if *f, const struct nl_addr *a)
+{
+	struct dp_addr own = { .ifindex = f->ifindex, .flag = VX_ADDR_OWN };
+
+	if (a->addr.family != 4 || !f->open)
+		return;
+	own.addr = vr_conf_addr4(&a->addr);
+	dp_addr_set(f->all->dp, &own, !a->gone);
+}
+
+/* Where the data plane sees requests for it: on the interface that has it, or, where that has no frames (lo), on the router's. */
+static struct vr_if *vip_at(const struct vr *r, const struct vr_vip *vip)
+{
+	if (vip->conf->addr.family != 4)
+		return NULL;
+	return vip->dev->open ? vip->dev : r->iface;
+}
+
+int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present)
+{
+	struct vr_if *at = present ? vip_at(r, vip) : vip->at;
+	struct dp_addr a = { .flag = VX_ADDR_VIP, .slot = r->slot };
+
+	if (present && vip->at && vip->at != at) /* it stood in for an interface that is there now */
+		vr_vip_place(r, vip, false);
+	if (!at || !at->open)
+		return 0;
+	a.ifindex = at->ifindex;
+	a.addr = vr_conf_addr4(&vip->conf->addr);
+	memcpy(a.mac, at->mac, sizeof(a.mac));
+	vip->at = present ? at : NULL;
+	return dp_addr_set(r->all->dp, &a, present);
+}
+
+/* ---- routers ---- */
+
+static bool own_group(const struct vr *r)
+{
+	return r->cfg.group != ADVERT_GROUP4;
+}
+
+/* Another router on the same interface may listen to the same group. */
+static int place_group(const struct vr *r, bool present)
+{
+	struct dp_addr a = { .ifindex = r->cfg.ifindex, .addr = r->cfg.group, .flag = VX_ADDR_GROUP };
+	size_t i;
+
+	for (i = 0; !present && i < r->all->nvr; i++) {
+		const struct vr *o = r->all->vr[i];
+
+		if (o != r && o->placed && o->iface == r->iface && o->cfg.group == r->cfg.group)
+			return 0;
+	}
+	return dp_addr_set(r->all->dp, &a, present);
+}
+
+static bool on_link(const struct vr_if *f, __be32 addr)
+{
+	size_t i;
+
+	for (i = 0; i < f->naddrs; i++) {
+		const struct nl_addr *a = &f->addrs[i];
+
+		if (a->addr.family == 4 && a->plen &&
+		    !((vr_conf_addr4(&a->addr) ^ addr) & VX_BE32(0xffffffffU << (32 - a->plen))))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RX-35: what comes from our own link has not been routed. A peer behind a gateway, or where unicast_ttl makes them send another TTL, is believed
+ * with any, as keepalived does (KA-28); min_ttl and max_ttl of the peer say otherwise.
+ */
+static int place_peer(struct vr *r, const struct conf_peer *p)
+{
+	bool strict = r->conf->unicast_ttl == ADVERT_TTL && on_link(r->iface, vr_conf_addr4(&p->addr));
+	uint8_t min = p->ttl_set ? p->min_ttl : strict ? ADVERT_TTL : 0;
+
+	return dp_peer_set(r->all->dp, r->slot, vr_conf_addr4(&p->addr), min, p->ttl_set ? p->max_ttl : ADVERT_TTL);
+}
+
+int vr_peers_place(struct vr *r, bool present)
+{
+	int err = 0;
+	size_t i;
+
+	if (!dp_loaded(r->all->dp))
+		return 0;
+	for (i = 0; !err && r->conf->unicast && i < r->conf->npeers; i++) {
+		const struct conf_peer *p = &r->conf->peers[i];
+
+		if (present)
+			err = place_peer(r, p);
+		else
+			dp_peer_del(r->all->dp, r->slot, vr_conf_addr4(&p->addr));
+	}
+	return err;
+}
+
+int vr_place(struct vr *r)
+{
+	int err = 0;
+	size_t i;
+
+	for (i = 0; !err && i < r->nvips; i++)
+		err = vr_vip_place(r, &r->vips[i], true);
+	if (!err && own_group(r))
+		err = place_group(r, true);
+	if (!err && own_group(r))
+		err = tx_join(r->iface->tx, r->cfg.group);
+	if (!err)
+		err = dp_index_set(r->all->dp, &r->cfg, r->conf->vrid, r->slot);
+	r->placed = !err;
+	return err;
+}
+
+void vr_unplace(struct vr *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->nvips; i++)
+		vr_vip_place(r, &r->vips[i], false);
+	if (!r->placed)
+		return;
+	if (own_group(r))
+		place_group(r, false);
+	dp_index_del(r->all->dp, &r->cfg, r->cfg.vrid);
+	r->placed = false;
+}
+
+/* ---- interfaces ---- */
+
+static int free_row(const struct vrs *v)
+{
+	uint32_t row;
+	size_t i;
+
+	for (row = 0; row < v->sizes.ifs; row++) {
+		for (i = 0; i < v->nifs && v->ifs[i]->row != (int)row; i++)
+			;
+		if (i == v->nifs)
+			return row;
+	}
+	return -1;
+}
+
+static int enter(struct vr_if *f)
+{
+	struct vx_vr_config key = { .ifindex = f->ifindex, .family = 4 };
+	int err = dp_counters_clear(f->all->dp, dp_if_row(f->all->dp, f->row));
+	size_t i, k;
+
+	if (!err)
+		err = dp_index_set(f->all->dp, &key, 0, dp_if_row(f->all->dp, f->row));
+	for (i = 0; i < f->naddrs; i++)
+		vr_if_own_addr(f, &f->addrs[i]);
+	for (i = 0; i < f->all->nvr; i++)
+		for (k = 0; !err && k < f->all->vr[i]->nvips; k++)
+			if (f->all->vr[i]->vips[k].dev == f)
+				err = vr_vip_place(f->all->vr[i], &f->all->vr[i]->vips[k], true);
+	return err;
+}
+
+int vrs_watch_routes(struct vrs *v)
+{
+	bool routes = v->conf->nstatic_routes, rules = v->conf->nstatic_rules;
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++) {
+		routes |= v->vr[i]->nroutes > 0;
+		rules |= v->vr[i]->nrules > 0;
+	}
+	return nl_watch_routes(v->nl, routes, rules);
+}
+
+int vrs_dp_ready(struct vrs *v)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < v->nvr; i++) {
+		err = dp_watch_init(v->dp, v->vr[i]->slot);
+		if (err) {
+			log_err("%s: the kernel makes no timer: %s; try again, or run fewer virtual routers",
+				v->vr[i]->conf->name, strerror(-err));
+			return 1;
+		}
+		err = vr_peers_place(v->vr[i], true);
+		if (err) {
+			log_err("%s: cannot fill the BPF maps: %s", v->vr[i]->conf->name, strerror(-err));
+			return 1;
+		}
+	}
+	v->dp_io = (struct loop_io){ .fd = dp_events_fd(v->dp), .prio = LOOP_EVENTS, .fn = vrs_on_dp, .arg = v };
+	err = loop_add(v->loop, &v->dp_io, EPOLLIN);
+	if (err)
+		log_err("cannot watch the data plane's events: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
+static int cannot(struct vr_if *f, const char *why)
+{
+	f->cannot = why;
+	return 1;
+}
+
+int vr_if_open(struct vr_if *f)
+{
+	static const enum dp_mode modes[] = {
+		[CONF_MODE_AUTO] = DP_MODE_AUTO,
+		[CONF_MODE_NATIVE] = DP_MODE_NATIVE,
+		[CONF_MODE_SKB] = DP_MODE_SKB,
+	};
+	bool first = !dp_loaded(f->all->dp);
+	char why[DP_ERR_LEN];
+	int err;
+
+	if (!f->ethernet)
+		return cannot(f, "not an Ethernet interface; VRRP needs one");
+	f->row = free_row(f->all);
+	if (f->row < 0) {
+		log_err("%s: the tables made at the start have no room for another interface; restart vrrp-xdp",
+			f->name);
+		return cannot(f, "no room for another interface; restart vrrp-xdp");
+	}
+	if (dp_attach(f->all->dp, f->ifindex, f->name, f->kind, modes[f->all->conf->mode], &f->attachment, why)) {
+		log_err("%s", why);
+		dp_detach(f->all->dp, f->ifindex); /* it may have failed behind the attachment */
+		f->row = -1;
+		return cannot(f, "the XDP program could not be attached");
+	}
+	err = tx_new(&f->tx, f->ifindex, f->name);
+	if (err)
+		log_err("%s: cannot open the packet sockets: %s", f->name, strerror(-err));
+	f->open = true;
+	if (!err && first)
+		err = vrs_dp_ready(f->all) ? -EIO : 0;
+	if (!err) {
+		err = enter(f);
+		if (err)
+			log_err("%s: cannot fill the BPF maps: %s", f->name, strerror(-err));
+	}
+	if (err) {
+		vr_if_close(f);
+		return cannot(f, "its sockets or maps could not be set up");
+	}
+	f->cannot = NULL;
+	f->xdp_id = dp_prog_id(f->all->dp); /* its notification comes later */
+	log_info("%s: XDP attached in %s mode: %s%s", f->name,
+		 f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic", f->attachment.why,
+		 f->attachment.shared ? "; shared through libxdp's dispatcher" : "");
+	return 0;
+}
+
+void vr_if_close(struct vr_if *f)
+{
+	struct vx_vr_config key = { .ifindex = f->ifindex, .family = 4 };
+	struct nl_addr gone;
+	size_t i, k;
+
+	if (!f->open)
+		return;
+	for (i = 0; i < f->all->nvr; i++) {
+		struct vr *r = f->all->vr[i];
+
+		if (r->iface == f)
+			vr_unplace(r);
+		for (k = 0; k < r->nvips; k++)
+			if (r->vips[k].at == f)
+				vr_vip_place(r, &r->vips[k], false);
+	}
+	for (i = 0; i < f->naddrs; i++) {
+		gone = f->addrs[i];
+		gone.gone = true;
+		vr_if_own_addr(f, &gone);
+	}
+	dp_index_del(f->all->dp, &key, 0);
+	dp_detach(f->all->dp, f->ifindex);
+	timer_cancel(&f->all->loop->timers, &f->pace_timer);
+	tx_free(f->tx);
+	f->tx = NULL;
+	f->open = false;
+	f->row = -1;
+	f->xdp_id = 0;
+	f->xdp_seen = false;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The end of a turn: what the state machines have decided is carried out, for all routers together. See the head of vr.h. */
+#include "vr_int.h"
+
+#include "log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void queue_adverts(struct vr *r, bool prio0)
+{
+	size_t i;
+
+	for (i = 0; i < r->nframes; i++) {
+		if (r->conf->unicast)
+			tx_packet(r->iface->tx, vr_frame(r, i, prio0), r->frame_len,
+				  vr_conf_addr4(&r->conf->peers[i].addr), &r->sent);
+		else
+			tx_frame(r->iface->tx, vr_frame(r, i, prio0), r->frame_len, &r->sent);
+	}
+}
+
+/* The link is looked at after the turn, see vrs_flush(). */
+void vrs_flush_tx(struct vrs *v)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < v->nifs; i++) {
+		struct vr_if *f = v->ifs[i];
+
+		err = f->tx ? tx_flush(f->tx) : 0;
+		if (!err)
+			continue;
+		f->send_failed = true;
+		if (err != f->send_err)
+			log_warn("%s: cannot send: %s", f->name, strerror(-err));
+		f->send_err = err;
+	}
+}
+
+/* Adverts of all routers, then the lease of those whose advert has left. */
+static void flush_adverts(struct vrs *v)
+{
+	const unsigned int speak = FSM_ACT_ADVERT | FSM_ACT_PRIORITY_0;
+	uint64_t sent_ns;
+	size_t i;
+
+	/* Before, not after: a lease counted from a moment when the frame had not left yet could outlast the peer's patience. */
+	sent_ns = loop_now_ns();
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		r->sent = false;
+		if (!(r->pending & speak) || !r->iface->tx)
+			continue;
+		queue_adverts(r, r->pending & FSM_ACT_PRIORITY_0);
+		if (r->pending & FSM_ACT_PRIORITY_0 && r->twice)
+			queue_adverts(r, true);
+	}
+	vrs_flush_tx(v);
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		if (!(r->pending & speak))
+			continue;
+		if (!r->sent) {
+			r->send_errors++;
+			continue;
+		}
+		if (!r->iface->send_failed)
+			r->iface->send_err = 0;
+		r->adverts_sent++;
+		r->prio0_sent += !!(r->pending & FSM_ACT_PRIORITY_0);
+		fsm_sent(&r->fsm, sent_ns);
+		if (r->fsm.state == FSM_ACTIVE && !(r->pending & FSM_ACT_CLAIM))
+			vr_tell_role(r);
+	}
+}
+
+static void arm_timers(struct vr *r)
+{
+	int err = 0;
+
+	if (r->pending & FSM_ACT_ADVER_TIMER)
+		timer_arm(&r->all->loop->timers, &r->adver_timer, r->fsm.adver_due_ns);
+	if (r->pending & FSM_ACT_RELEASE) {
+		timer_cancel(&r->all->loop->timers, &r->adver_timer);
+		vr_announce_cancel(r);
+	}
+	if (r->pending & (FSM_ACT_CANCEL_DOWN | FSM_ACT_CLAIM)) /* CLAIM: the one behind the deadline, see on_soon() */
+		err = dp_watch_cancel(r->all->dp, r->slot);
+	if (err)
+		log_err("%s: cannot stop Active_Down_Timer in the kernel: %s", r->conf->name, strerror(-err));
+}
+
+/* ---- batches ---- */
+
+void vrs_want(struct vrs *v, const struct nl_change *c, const struct vr_change *owner)
+{
+	v->changes[v->nchanges] = *c;
+	v->owners[v->nchanges++] = *owner;
+}
+
+static void say_failed(const struct vrs *v, const struct nl_change *c, const struct vr_change *o)
+{
+	const char *who = o->vr ? o->vr->conf->name : "static", *verb = c->del ? "remove" : "add";
+	const char *dev = c->addr ? c->addr->dev : "";
+	const struct vr_if *f = dev[0] ? vrs_if(v, dev) : NULL;
+	char text[46];
+
+	if (f && !f->present)
+		return;
+	if (c->addr)
+		log_err("%s: cannot %s %s/%u on %s: %s", who, verb, conf_addr_str(&c->addr->addr, text, sizeof(text)),
+			c->addr->plen, dev, strerror(-c->err));
+	else
+		log_err("%s: cannot %s %s \"%s\": %s", who, verb, c->route ? "route" : "rule",
+			c->route ? c->route->text : c->rule->text, strerror(-c->err));
+}
+
+void vrs_commit(struct vrs *v)
+{
+	size_t i;
+	int err;
+
+	if (!v->nchanges)
+		return;
+	err = nl_commit(v->nl, v->changes, v->nchanges);
+	if (err)
+		log_err("route netlink failed: %s", strerror(-err));
+	for (i = 0; i < v->nchanges; i++) {
+		const struct nl_change *c = &v->changes[i];
+		struct vr_change *o = &v->owners[i];
+
+		*o->installed = c->del ? c->err != 0 : !c->err;
+		if (o->announce)
+			*o->announce = *o->installed;
+		if (c->err && !(o->said && *o->said && !c->del)) /* it is tried again with every advert */
+			say_failed(v, c, o);
+		if (o->said)
+			*o->said = c->err && !c->del;
+	}
+	v->nchanges = 0;
+}
+
+/* What is to be added in this turn: everything when it becomes Active, what is missing when something was taken away. */
+static bool adds(const struct vr *r, bool installed)
+{
+	return r->pending & FSM_ACT_CLAIM || (r->repair && r->fsm.state == FSM_ACTIVE && !installed);
+}
+
+static void want_addresses(struct vr *r, bool del)
+{
+	size_t i;
+
+	for (i = 0; i < r->nvips; i++) {
+		struct vr_vip *vip = &r->vips[i];
+		struct vr_change owner = {
+			.vr = r, .installed = &vip->installed, .announce = &vip->announce, .said = &vip->said
+		};
+
+		if (del ? vip->installed : adds(r, vip->installed))
+			vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .del = del }, &owner);
+	}
+}
+
+static void want_routes(struct vr *r, bool del)
+{
+	size_t i;
+
+	for (i = 0; i < r->nroutes; i++) {
+		struct vr_change owner = { .vr = r, .installed = &r->routes[i].installed };
+
+		if (del ? r->routes[i].installed : adds(r, r->routes[i].installed))
+			vrs_want(r->all, &(struct nl_change){ .route = r->routes[i].conf, .del = del }, &owner);
+	}
+}
+
+static void want_rules(struct vr *r, bool del)
+{
+	size_t i;
+
+	for (i = 0; i < r->nrules; i++) {
+		struct vr_change owner = { .vr = r, .installed = &r->rules[i].installed };
+
+		if (del ? r->rules[i].installed : adds(r, r->rules[i].installed))
+			vrs_want(r->all, &(struct nl_change){ .rule = r->rules[i].conf, .del = del }, &owner);
+	}
+}
+
+/* KA-18: rules, routes and addresses go, in this order; addresses come before anything else. */
+static void flush_addresses(struct vrs *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		if (r->pending & FSM_ACT_RELEASE) {
+			want_rules(r, true);
+			want_routes(r, true);
+			want_addresses(r, true);
+		} else {
+			want_addresses(r, false);
+		}
+	}
+	vrs_commit(v);
+}
+
+static void flush_routes(struct vrs *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		if (!(r->pending & FSM_ACT_RELEASE)) {
+			want_routes(r, false);
+			want_rules(r, false);
+		}
+	}
+	vrs_commit(v);
+}
+
+/* ---- announcements and log ---- */
+
+static void log_claim(const struct vr *r, const uint64_t at_ns[4])
+{
+	uint64_t t[4];
+	char why[64] = "";
+	int i;
+
+	for (i = 0; i < 4; i++)
+		t[i] = at_ns[i] > r->cause_ns ? (at_ns[i] - r->cause_ns) / VX_NS_PER_US : 0;
+	if (r->fsm.why == FSM_WHY_NO_ADVERT)
+		snprintf(why, sizeof(why), " for %.1f ms", r->quiet_ns / 1e6);
+	log_info("(%s) Entering MASTER STATE", r->conf->name);
+	log_info("%s: %s -> Active: %s%s; advert +%" PRIu64 " us, address +%" PRIu64 " us, answering +%" PRIu64
+		 " us, gratuitous ARP +%" PRIu64 " us",
+		 r->conf->name, fsm_state_name(r->from), fsm_why_name(r->fsm.why), why, t[0], t[1], t[2], t[3]);
+}
+
+/* Announcements follow the addresses (invariant 6); one that repeats itself needs a lease. */
+static void flush_announcements(struct vrs *v)
+{
+	const unsigned int again = FSM_ACT_ANNOUNCE | FSM_ACT_ANSWER_LOWER;
+	uint64_t now_ns = loop_now_ns();
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+		const struct conf_garp *g = &r->conf->garp;
+		bool all = r->pending & again && r->fsm.lease_ns > now_ns;
+
+		if (r->fsm.state != FSM_ACTIVE)
+			continue;
+		if (r->pending & FSM_ACT_CLAIM || all)
+			vr_announce_installed(r);
+		if (r->pending & FSM_ACT_CLAIM)
+			vr_announce(r, g->repeat);
+		else if (all && r->pending & FSM_ACT_ANSWER_LOWER)
+			vr_announce(r, g->lower_prio_repeat);
+		else if (all || r->repair || r->defend)
+			vr_announce(r, 1);
+	}
+	vrs_flush_tx(v);
+}
+
+static void carry_out(struct vrs *v)
+{
+	uint64_t at_ns[4];
+	size_t i, k;
+
+	flush_adverts(v);
+	at_ns[0] = loop_now_ns();
+	flush_addresses(v);
+	at_ns[1] = loop_now_ns();
+	for (i = 0; i < v->ndirty; i++)
+		if (v->dirty[i]->pending & FSM_ACT_CLAIM)
+			vr_tell_role(v->dirty[i]);
+	at_ns[2] = loop_now_ns();
+	flush_announcements(v);
+	at_ns[3] = loop_now_ns();
+	flush_routes(v);
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		arm_timers(r);
+		if (r->pending & FSM_ACT_CLAIM) {
+			r->became_active++;
+			vr_announce_arm(r, at_ns[3]);
+			log_claim(r, at_ns);
+		} else if (r->pending & FSM_ACT_ANSWER_LOWER) {
+			vr_announce_arm_lower(r, at_ns[3]);
+		}
+		for (k = 0; k < r->nvips; k++)
+			r->vips[k].announce = false;
+		r->pending = 0;
+		r->dirty = r->repair = r->defend = r->twice = false;
+	}
+	v->ndirty = 0;
+}
+
+/* Where sending failed the kernel is asked for the link: its own news of a lost carrier can be a second late. */
+void vrs_flush(void *arg, uint64_t now_ns)
+{
+	struct vrs *v = arg;
+	size_t i;
+
+	(void)now_ns;
+	while (v->ndirty) {
+		carry_out(v);
+		for (i = 0; i < v->nifs; i++) {
+			if (v->ifs[i]->send_failed && v->ifs[i]->up)
+				nl_link_read(v->nl, v->ifs[i]->ifindex);
+			v->ifs[i]->send_failed = false;
+		}
+	}
+	if (v->news)
+		vrs_tell(v);
+}
