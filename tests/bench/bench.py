@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,8 @@ ADVERT_S = 0.01
 PRIORITY = {"r1": 200, "r2": 100}
 PROGRAMS = ("vrrp-xdp", "keepalived")
 HOGS = 4
+INSTANCES, RELOADS = 20, 100
+RELOADED = {"vrrp-xdp": "^Reload finished$", "keepalived": "VRRP sockpool: "}  # the last line of a reload
 CLIENT_PRIORITY = 10  # below the routers' 50
 COUNT_S = 10
 
@@ -194,6 +197,50 @@ def sleep_of_backup(program, _runs):
         return [context_switches(pid) - before]
 
 
+def instances(lab):
+    """One file for both: INSTANCES virtual routers on eth0."""
+    texts = [lab.keepalived_conf(vip=f"10.77.0.{100 + i}/24", vrid=VRID + i, priority=PRIORITY["r1"],
+                                 advert_int=ADVERT_S).replace("VI_1", f"VI_{i}") for i in range(INSTANCES)]
+    return texts[0] + "".join(text.partition("}\n")[2] for text in texts[1:])  # global_defs once
+
+
+def start_file(lab, program, text):
+    """r1 with a file that is read again at SIGHUP."""
+    if program == "keepalived":
+        return lab.start_keepalived("r1", text)
+    path = lab.tmp / "r1.conf"
+    path.write_text(text, encoding="utf-8")
+    return lab.start_vrrp_xdp("r1", ["run", "-f", path, "--mode", "native"])
+
+
+def worst_gap(events):
+    """The longest time between two adverts of one virtual router."""
+    last, worst = {}, 0
+    for e in events:
+        worst = max(worst, e["t"] - last.get(e["vrid"], e["t"]))
+        last[e["vrid"]] = e["t"]
+    return worst
+
+
+def reloads(program, _runs):
+    """The longest gap between two adverts of a virtual router around each SIGHUP with an unchanged file, in ms."""
+    samples = []
+    with Lab(routers=1) as lab:
+        proc = start_file(lab, program, instances(lab))
+        for i in range(INSTANCES):
+            lab.wait_addr("r1", f"10.77.0.{100 + i}")
+        for _ in range(RELOADS):
+            watch = lab.watch("client", "eth0")  # each time anew: to search a long log would take the CPU from the routers
+            watch.wait_event(lambda e: e["kind"] == "advert", 10, time.time_ns(), 5 * INSTANCES)
+            start, since = time.time_ns(), proc.mark()
+            proc.signal(signal.SIGHUP)
+            proc.wait_log(RELOADED[program], 20, since)
+            watch.wait_event(lambda e: e["kind"] == "advert", 10, time.time_ns(), 5 * INSTANCES)
+            samples.append(worst_gap(watch.events(start - int(3e9 * ADVERT_S), kinds=("advert",))) / 1e6)
+            watch.stop()
+    return samples
+
+
 def packet_costs():
     """ns above an empty program, from BPF_PROG_TEST_RUN; keepalived has no counterpart."""
     names = {"tcp_stranger": "TCP to a stranger passed", "arp_answer": "ARP request answered",
@@ -213,6 +260,7 @@ def measure(runs, say):
         ("SIGTERM -> priority 0 on the wire", "ms", 0.3, goodbye),
         ("Active frozen: ARP requests it answers after the takeover", "%", 0, frozen),
         (f"Backup's controller: voluntary context switches in {COUNT_S} s", "", 5, sleep_of_backup),
+        (f"{RELOADS} reloads (SIGHUP) with {INSTANCES} instances: longest gap between two adverts", "ms", 30, reloads),
     ]
     for figure, unit, target, fn in plan:
         values = {}

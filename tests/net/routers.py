@@ -133,9 +133,13 @@ class Client:
                 self.ask(addr)
             deadline = time.monotonic() + 10
             while waiting:
-                frame = self.sniffer.read(deadline - time.monotonic())
-                if not frame:
+                frame = self.sniffer.read(1)
+                if not frame and time.monotonic() > deadline:
                     raise LabError(f"{', '.join(waiting)}: no answer by its own address")
+                if not frame:  # a frame may be lost on a machine that is short of time
+                    for addr in waiting:
+                        self.ask(addr)
+                    continue
                 if frame.out:
                     continue
                 seen.append(frame)

@@ -127,13 +127,14 @@ vrrp_instance A {{
 }}
 """
 GOOD = {"interface": "eth0", "vrid": 51, "vip": "10.77.0.100"}
-FILES = {  # text, line, what is named, what is said
-    "VRID 300": (INSTANCE.format(**{**GOOD, "vrid": 300}), 3, "300", "1-255"),
-    "VRID without value": (INSTANCE.format(**{**GOOD, "vrid": ""}), 3, "virtual_router_id", "1-255|value"),
-    "VRID missing": (INSTANCE.format(**GOOD).replace("virtual_router_id 51", ""), 1, "virtual_router_id", "1 to 255"),
-    "interface unknown": (INSTANCE.format(**{**GOOD, "interface": "nope0"}), None, "nope0", "ip link"),
-    "VIP malformed": (INSTANCE.format(**{**GOOD, "vip": "10.77.0.400"}), 5, "10.77.0.400", "address"),
-    "brace missing": (INSTANCE.format(**GOOD)[:-2], 1, "vrrp_instance", "}"),
+FILES = {  # text, line and column, what is named, what is said
+    "VRID 300": (INSTANCE.format(**{**GOOD, "vrid": 300}), "3:23", "300", "1-255"),
+    "VRID without value": (INSTANCE.format(**{**GOOD, "vrid": ""}), "3:5", "virtual_router_id", "1-255|value"),
+    "VRID missing": (INSTANCE.format(**GOOD).replace("virtual_router_id 51", ""), "1:1", "virtual_router_id", "1 to 255"),
+    "interface unknown": (INSTANCE.format(**{**GOOD, "interface": "nope0"}), "2:15", "nope0", "create it"),
+    "the only VIP malformed": (INSTANCE.format(**{**GOOD, "vip": "10.77.0.400"}).replace("A {", "A { version 3"), "5:9",
+                               "10.77.0.400", "address"),
+    "VIP multicast": (INSTANCE.format(**{**GOOD, "vip": "224.0.0.18"}), 5, "224.0.0.18", "unicast"),
     "no instance": ("global_defs {\n    router_id r1\n}\n", None, "no vrrp_instance", "nothing to run"),
     "empty": ("", None, "no vrrp_instance", "nothing to run"),
 }
@@ -151,6 +152,7 @@ def test_a_wrong_file_is_refused_with_file_and_line(lan, name):
     assert done.stdout == ""
     first = done.stderr.splitlines()[0]
     assert line is None or first.startswith(f"{path}:{line}: "), first
+    assert re.search(r"error|nothing to run", done.stderr.splitlines()[-1]), done.stderr
     assert re.search(what, first) and re.search(said, first), first
     assert machine(lan, "r1") == before
 

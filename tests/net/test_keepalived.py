@@ -153,7 +153,7 @@ def test_a_checksum_form_that_was_not_asked_for_is_refused_and_explained(lab):
     lab.start_keepalived("r1", lab.keepalived_conf(priority=200, advert_int=0.1))
     lab.wait_addr("r1", lab.VIP)
     router = attach(lab, "r2", 100, "--checksum", "rfc9568")
-    router.wait_log(r"advert from 10.77.0.11 .*\[rx_csum\]; .* its checksum form differs: see --checksum")
+    router.wait_log(r"\) Invalid VRRPv3 checksum from 10.77.0.11 .*\[rx_csum\]; .* its checksum form differs: see --checksum")
     router.wait_log("-> Active")
     now = counters(lab, "r2")
     assert now["rx_csum"] > 0 and now["rx_ok"] == 0

@@ -99,9 +99,25 @@ def test_what_is_not_known_is_named_with_file_and_line_and_skipped(lab):
     proc.wait_log("A: Backup -> Active")
     proc.wait_log("B: Backup -> Active")
     warnings = [line for line in proc.log if line.startswith(f"{path}:")]
-    assert [int(re.match(r".*?:(\d+): ", line).group(1)) for line in warnings] == [3, 11, 16]
+    assert [int(re.match(r".*?:(\d+):\d+: ", line).group(1)) for line in warnings] == [3, 11, 16]
     assert [re.search('"([^"]*)"', line).group(1) for line in warnings] == ["frobnicate", "weird_word", "virtual_server"]
-    assert "skipped with its block" in warnings[2]
+    assert "is skipped: IPVS and health checking" in warnings[2]
+
+
+@pytest.mark.parametrize("change, where, what", [
+    (("        10.77.0.101/24", "        10.77.0.400\n        10.77.0.101/24"), "29:9", '"10.77.0.400" is not an IP address'),
+    (("    priority 100\n", "    priority 300\n"), "26:14", "300 is outside"),
+    (("101/24\n    }\n}\n", "101/24\n    }\n"), "22:1", 'has no closing "}"'),
+])
+def test_a_mistake_that_keepalived_survives_is_named_and_survived(lab, change, where, what):
+    """Spec 7: what is left of the file runs, and the message says where it is wrong."""
+    path, proc = run(lab, "r1", TWO_INSTANCES.format(name="r1", a=200, b=100).replace(*change))
+    proc.wait_log("A: Backup -> Active")
+    proc.wait_log("B: Backup -> Active")
+    said, = (line for line in proc.log if line.startswith(f"{path}:{where}: "))
+    assert what in said
+    assert {vr["name"]: vr["vips"][0]["address"] for vr in lab.status("r1")["virtual_routers"]} == \
+        {"A": "10.77.0.100/24", "B": "10.77.0.101/24"}
 
 
 def test_the_default_mode_is_generic_on_veth_and_says_why(lab):

@@ -23,6 +23,10 @@ def status_of(lab, router):
     return vr
 
 
+def vip_json(cidr, installed):
+    return {"address": cidr, "interface": "eth0", "installed": installed, "advertised": True}
+
+
 def text_of(lab, router, command="status"):
     done = cli(lab, router, command)
     assert (done.returncode, done.stderr) == (0, "")
@@ -40,7 +44,7 @@ def test_status_of_an_active_router(lab):
              "xdp_mode_why": "asked for",
              "active_router": {"address": "10.77.0.11", "priority": 200, "advert_int_ms": ADVERT_MS, "self": True},
              "active_down_in_ms": None,
-             "vips": [{"address": lab.VIP_CIDR, "installed": True}, {"address": SECOND_VIP, "installed": True}]}
+             "vips": [vip_json(lab.VIP_CIDR, True), vip_json(SECOND_VIP, True)]}
     assert {key: vr[key] for key in fixed} == fixed
     assert set(vr) - set(fixed) == {"since_s", "next_advert_in_ms", "lease_ms"}
     assert 0 < vr["since_s"] < 600
@@ -63,7 +67,7 @@ def test_status_of_a_backup_router(lab):
     vr = status_of(lab, "r2")
     fixed = {"state": "Backup", "why": "startup", "priority": 100, "preempt": False, "source": "10.77.0.12",
              "xdp_mode": "generic", "xdp_mode_why": "asked for", "next_advert_in_ms": None, "lease_ms": None,
-             "vips": [{"address": lab.VIP_CIDR, "installed": False}]}
+             "vips": [vip_json(lab.VIP_CIDR, False)]}
     assert {key: vr[key] for key in fixed} == fixed
     active = vr["active_router"]
     assert {key: active[key] for key in active if key != "last_advert_ms_ago"} == {

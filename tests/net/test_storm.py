@@ -201,9 +201,10 @@ def test_adverts_that_a_unicast_router_must_not_hear_are_counted_and_change_noth
 def test_the_same_advert_without_a_fault_is_obeyed(lab):
     """SEC-3: what the storms are made of, unbroken. The Active yields, and is back one down interval later."""
     pair = attach_pair(lab)
+    since = pair.r1.mark()
     send(crafted(lab, lab.routers, {}))
     pair.r1.wait_log(f"Active -> Backup: advert of higher priority: 255 from {FAKE_IP}, ours 200")
-    pair.r1.wait_log("Backup -> Active", since=4)
+    pair.r1.wait_log("Backup -> Active", since=since)
     assert_settled(lab, pair.client, "r1", ["r2"])
 
 
