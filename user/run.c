@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000 };
+
 struct run {
 	struct loop loop;
 	struct vrs vrs;
@@ -138,11 +140,26 @@ static void run_script(const struct conf_cmd *c, const char *what, unsigned int 
 	}
 }
 
+/* A controller that was killed while it started a script leaves its sockets to the script's process, until that has begun to run. */
+static int listen_when_free(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid)
+{
+	int tries, err = -EADDRINUSE;
+
+	for (tries = 0; err == -EADDRINUSE && tries < LOCK_TRIES; tries++) {
+		if (tries)
+			usleep(LOCK_PAUSE_US);
+		err = ctl_listen(ctl, ifname, holder, uid);
+		if (err == -EADDRINUSE && (*holder <= 0 || !kill(*holder, 0) || errno != ESRCH))
+			break;
+	}
+	return err;
+}
+
 static int lock_interface(void *arg, const char *ifname)
 {
 	uid_t uid = 0;
 	pid_t holder;
-	int err = ctl_listen(arg, ifname, &holder, &uid);
+	int err = listen_when_free(arg, ifname, &holder, &uid);
 
 	if (err == -EADDRINUSE && !ctl_trusted(uid)) {
 		log_err("%s: the name of its control socket is taken by process %d of user %u, which is not vrrp-xdp; "
