@@ -42,7 +42,7 @@ struct {
 	__type(value, struct vx_vr_ref);
 } vr_index SEC(".maps");
 
-/* Written by user. VIPs and own addresses; read for frames that the filter lets through. */
+/* Written by user. VIPs, here or on other interfaces, and own addresses; read for frames that the filter lets through. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
@@ -473,13 +473,34 @@ __noinline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
 	return XDP_DROP;
 }
 
+/*
+ * The guard: a packet to a VIP of @slot, on the interface that has it or on another. In Backup the kernel knows whether the VIP is local: a
+ * direct-routing real server holds it on lo.
+ */
+vx_inline int guard(__u32 slot)
+{
+	const struct vx_vr_config *cfg = bpf_map_lookup_elem(&vr_config, &slot);
+	__u64 role = role_of(slot);
+
+	if (!cfg || role < VX_ROLE_ACTIVE_MIN)
+		return XDP_PASS;
+	if (!in_lease(role)) {
+		count(slot, VX_CTR_GUARD_LAPSED);
+		return XDP_DROP;
+	}
+	if (!(cfg->flags & VX_CFG_NO_ACCEPT))
+		return XDP_PASS;
+	/* Here, before the kernel can answer with an ICMP error or send it on (DP-4, DP-5). */
+	count(slot, VX_CTR_GUARD_NO_ACCEPT);
+	return XDP_DROP;
+}
+
 vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 {
 	const struct vx_ip4 *ip = (const struct vx_ip4 *)c->pos;
 	struct vx_addr4_val *to;
 	struct vx_vr_ref *iface;
 	bool group;
-	__u64 role;
 
 	if ((const __u8 *)(ip + 1) > c->end)
 		return XDP_PASS;
@@ -499,14 +520,9 @@ vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 		}
 		return advert_in(ctx, c->pos - (const __u8 *)(long)ctx->data, vlan, iface->slot);
 	}
-	if (!(to->flags & VX_ADDR_VIP))
+	if (!(to->flags & (VX_ADDR_VIP | VX_ADDR_AWAY)))
 		return XDP_PASS;
-	/* The guard. In Backup the kernel knows whether the VIP is local: a direct-routing real server holds it on lo. */
-	role = role_of(to->slot);
-	if (role < VX_ROLE_ACTIVE_MIN || in_lease(role))
-		return XDP_PASS;
-	count(to->slot, VX_CTR_GUARD_LAPSED);
-	return XDP_DROP;
+	return guard(to->flags & VX_ADDR_VIP ? to->slot : to->away);
 }
 
 /* ARP-6: counted and told to the controller, which defends at most every 10 s; the kernel sees the frame. */

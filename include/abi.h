@@ -5,7 +5,7 @@
  *
  *   map        kind                     written by  what
  *   vr_index   hash vx_vr_key           user        advert -> slot of its virtual router; VRID 0: the interface's own entry
- *   addr4      hash vx_addr4_key        user        IPv4 addresses that matter: VIPs and this interface's own
+ *   addr4      hash vx_addr4_key        user        IPv4 addresses that matter: VIPs, also of other interfaces, and this interface's own
  *   peers      hash vx_peer_key         user        who may send to a unicast virtual router
  *   filter     array[1], mmap           user        one bit per hash of an address in addr4: frames of strangers stop here
  *   vr_config  array[slot]              user        what is fixed between reloads
@@ -21,7 +21,7 @@
 
 #include "base.h"
 
-#define VX_ABI_VERSION 2
+#define VX_ABI_VERSION 3
 
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
@@ -49,13 +49,19 @@ struct vx_addr4_key {
 	__be32 addr;
 };
 
-enum { VX_ADDR_VIP = 1, VX_ADDR_OWN = 2, VX_ADDR_GROUP = 4 /* a multicast group that adverts go to, not 224.0.0.18 */ };
+enum {
+	VX_ADDR_VIP = 1,
+	VX_ADDR_OWN = 2,
+	VX_ADDR_GROUP = 4, /* a multicast group that adverts go to, not 224.0.0.18 */
+	VX_ADDR_AWAY =
+		8, /* a VIP of another interface, without Accept_Mode: the kernel would accept it on this one too (DP-5) */
+};
 
 struct vx_addr4_val {
 	__u32 slot;  /* of the virtual router that holds it, where VX_ADDR_VIP is set */
 	__u32 flags; /* VX_ADDR_* */
 	__u8 mac[6]; /* what ARP for a VIP is answered with: of the interface that has it */
-	__u8 zero[2];
+	__u16 away;  /* slot of the virtual router that holds it elsewhere, where VX_ADDR_AWAY is set */
 };
 
 struct vx_peer_key {
@@ -74,6 +80,7 @@ enum {
 	VX_CFG_UNICAST = 1 << 1,
 	VX_CFG_CSUM_9568 = 1 << 2, /* VRRPv3/IPv4 checksum forms accepted (WF-19); at least one is set */
 	VX_CFG_CSUM_5798 = 1 << 3,
+	VX_CFG_NO_ACCEPT = 1 << 4, /* Accept_Mode is false (DP-4) */
 };
 
 struct vx_vr_config {
@@ -202,6 +209,7 @@ struct vx_timer_cmd {
 	X(ARP_ODD, "arp_odd", "ARP requests for a VIP left to the kernel as odd (ARP-5)")                              \
 	X(VIP_CONFLICT, "vip_conflict", "others that claim a VIP of ours (ARP-6)")                                     \
 	X(GUARD_LAPSED, "guard_lapsed", "packets to a VIP dropped, Active with a lapsed lease (DP)")                   \
+	X(GUARD_NO_ACCEPT, "guard_no_accept", "packets to a VIP dropped, Active without accept mode (DP-4, DP-5)")     \
 	X(EV_SENT, "ev_sent", "events given to the controller")                                                        \
 	X(EV_LIMITED, "ev_limited", "events held back by their token bucket")                                          \
 	X(EV_LOST, "ev_lost", "events lost because the ring buffer was full")
@@ -229,6 +237,7 @@ vx_inline __u32 vx_filter_bit(__be32 addr)
 }
 
 _Static_assert(VX_FILTER_BITS == 1 << (32 - 17), "vx_filter_bit() yields 15 bits");
+_Static_assert(VX_MAX_VRS <= 1 << 16, "vx_addr4_val.away holds a slot");
 _Static_assert(VX_CTR_COUNT <= 64, "vx_vr_watch.said has a bit per counter");
 _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key");

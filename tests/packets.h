@@ -35,6 +35,10 @@
 #define ANSWERED .action = XDP_TX, .moved = { C(ARP_REPLY) }
 #define CONFLICT .action = XDP_PASS, .moved = { C(VIP_CONFLICT) }, .events = { EVENT(CONFLICT) }
 
+/* Accept_Mode is false (DP-4, DP-5): no event, no ICMP error. */
+#define NO_ACCEPT    .no_accept = true
+#define NOT_ACCEPTED REFUSED_QUIETLY(C(GUARD_NO_ACCEPT))
+
 #define TAG(vid)         .tag = { { 0x8100, vid } }
 #define TAGS(outer, vid) .tag = { { 0x88a8, outer }, { 0x8100, vid } }
 
@@ -618,6 +622,46 @@ static const struct packet_case packet_cases[] = {
 	{ "DP VRRP to a VIP is dropped with a lapsed lease", IN_LAPSED(), ADVERT3(UNICAST, .dst = ADDR_VIP),
 	  REFUSED_QUIETLY(C(GUARD_LAPSED)) },
 	{ "DP TCP to the VIP of an owner passes with a valid lease", IN_ACTIVE(.owner = true), PACKET(), PASSED },
+	{ "DP-3 TCP to a VIP passes with accept mode, whatever the version", IN_ACTIVE(V2), PACKET(), PASSED },
+	{ "DP-4 TCP to a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT), PACKET(), NOT_ACCEPTED },
+	{ "DP-4 TCP to the third VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT, .nvips = 3),
+	  PACKET(.dst = ADDR_VIP + 2), NOT_ACCEPTED },
+	{ "DP-4 ping of a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT), PACKET(.proto = 1), NOT_ACCEPTED },
+	{ "DP-4 UDP to a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT), PACKET(.proto = 17), NOT_ACCEPTED },
+	{ "DP-4 tagged TCP to a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT, .vlan = 10), PACKET(TAG(10)),
+	  NOT_ACCEPTED },
+	{ "DP-4 fragment to a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT), PACKET(.frag = 0x00b9),
+	  NOT_ACCEPTED },
+	{ "DP-4 malformed packet to a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT),
+	  PACKET(.ihl = 4, .ip_csum_xor = 1), NOT_ACCEPTED },
+	{ "DP-4 VRRP to a VIP is dropped without accept mode", IN_ACTIVE(NO_ACCEPT), ADVERT3(UNICAST, .dst = ADDR_VIP),
+	  NOT_ACCEPTED },
+	{ "DP-4 a lapsed lease is the first reason", IN_LAPSED(NO_ACCEPT), PACKET(), REFUSED_QUIETLY(C(GUARD_LAPSED)) },
+	{ "DP-4 TCP to a VIP passes in Backup without accept mode: a real server may hold it", IN_BACKUP(NO_ACCEPT), PACKET(),
+	  PASSED },
+	{ "DP-4 TCP to a VIP passes in Initialize without accept mode", IN_INITIALIZE(NO_ACCEPT), PACKET(), PASSED },
+	{ "DP-4 request for a VIP is answered without accept mode", IN_ACTIVE(NO_ACCEPT), ARP(), ANSWERED, .out = ARP_ANSWER() },
+	{ "DP-4 adverts are heard without accept mode", IN_ACTIVE(NO_ACCEPT), ADVERT3(.priority = 91), TOLD3(HIGHER) },
+	{ "DP-4 adverts are absorbed without accept mode", IN_BACKUP(NO_ACCEPT), ADVERT3(), GOOD3 },
+	{ "DP-4 TCP to our own address passes without accept mode", IN_ACTIVE(NO_ACCEPT), PACKET(.dst = ADDR_US), PASSED },
+	{ "DP-4 TCP from the VIP passes without accept mode", IN_ACTIVE(NO_ACCEPT), PACKET(.src = ADDR_VIP, .dst = ADDR_HOST),
+	  PASSED },
+	{ "DP-2 TCP to a stranger passes without accept mode: it is to be forwarded", IN_ACTIVE(NO_ACCEPT),
+	  PACKET(.dst = ADDR_STRANGER), PASSED },
+	{ "DP-3 TCP to the VIP of a second virtual router passes: it has accept mode", IN_ACTIVE(NO_ACCEPT, .second = true),
+	  PACKET(.dst = ADDR_VIP2), PASSED },
+	{ "DP-5 TCP to a VIP of another interface is dropped without accept mode", IN_ACTIVE(NO_ACCEPT, .away = true), PACKET(),
+	  NOT_ACCEPTED },
+	{ "DP-5 TCP to the second VIP of another interface is dropped without accept mode",
+	  IN_ACTIVE(NO_ACCEPT, .away = true, .nvips = 2), PACKET(.dst = ADDR_VIP + 1), NOT_ACCEPTED },
+	{ "DP-5 TCP to a VIP of another interface is dropped with a lapsed lease", IN_LAPSED(NO_ACCEPT, .away = true), PACKET(),
+	  REFUSED_QUIETLY(C(GUARD_LAPSED)) },
+	{ "DP-5 TCP to a VIP of another interface passes in Backup: it is to be forwarded", IN_BACKUP(NO_ACCEPT, .away = true),
+	  PACKET(), PASSED },
+	{ "DP-5 TCP to a VIP of another interface passes in Initialize", IN_INITIALIZE(NO_ACCEPT, .away = true), PACKET(), PASSED },
+	{ "DP-5 ARP for a VIP of another interface passes", IN_ACTIVE(NO_ACCEPT, .away = true), ARP(), PASSED },
+	{ "DP-5 an announcement of a VIP of another interface is no conflict here", IN_ACTIVE(NO_ACCEPT, .away = true),
+	  ARP_ANNOUNCE(), PASSED },
 	{ "DP TCP to a stranger passes with a lapsed lease", IN_LAPSED(), PACKET(.dst = ADDR_STRANGER), PASSED },
 	{ "DP TCP to our own address passes with a lapsed lease", IN_LAPSED(), PACKET(.dst = ADDR_US), PASSED },
 	{ "DP TCP from the VIP passes with a lapsed lease", IN_LAPSED(), PACKET(.src = ADDR_VIP, .dst = ADDR_HOST), PASSED },

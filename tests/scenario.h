@@ -43,6 +43,8 @@ struct scenario {
 	int nvips;
 	bool owner;     /* the VIP is our address, priority 255 */
 	bool elsewhere; /* the virtual router is on another interface */
+	bool no_accept; /* Accept_Mode is false */
+	bool away;      /* ... and known here to have its VIPs on another interface (DP-5) */
 	bool second;    /* VRID 52 is Active here, with ADDR_VIP2 */
 	bool unicast;   /* with ADDR_PEER as a peer */
 	int min_ttl;
@@ -100,13 +102,14 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 	int i;
 
 	*cfg = (struct vx_vr_config){
-		.ifindex = s->elsewhere ? IFINDEX_OTHER : IFINDEX,
+		.ifindex = s->elsewhere || s->away ? IFINDEX_OTHER : IFINDEX,
 		.vlan = s->vlan,
 		.src = VX_BE32(s->owner ? ADDR_VIP : ADDR_US),
 		.group = s->group ? VX_BE32(s->group) : ADVERT_GROUP4,
 		.down_adverts = (__u8)s->down_adverts,
 		.preempt_delay_ns = s->preempt_delay_ns,
-		.flags = s->csum | (s->no_preempt ? 0 : VX_CFG_PREEMPT) | (s->unicast ? VX_CFG_UNICAST : 0),
+		.flags = s->csum | (s->no_preempt ? 0 : VX_CFG_PREEMPT) | (s->unicast ? VX_CFG_UNICAST : 0) |
+			 (s->no_accept ? VX_CFG_NO_ACCEPT : 0),
 		.adver_ns = VX_NS_PER_S,
 		.vrid = 51,
 		.family = 4,
@@ -130,6 +133,15 @@ static inline void scenario_addr(const struct dp_ops *dp, const struct vx_vr_con
 
 	memcpy(v.mac, mac_bytes[mac], 6);
 	bits->word[bit / 64] |= 1ULL << bit % 64;
+	dp->put(DP_ADDR4, &k, &v);
+}
+
+/* A VIP of @slot as it looks from this interface, where it is not. */
+static inline void scenario_away(const struct dp_ops *dp, const struct vx_vr_config *cfg, __u32 addr, __u32 slot)
+{
+	struct vx_addr4_key k = { .ifindex = IFINDEX, .vlan = cfg->vlan, .addr = VX_BE32(addr) };
+	struct vx_addr4_val v = { .flags = VX_ADDR_AWAY, .away = (__u16)slot };
+
 	dp->put(DP_ADDR4, &k, &v);
 }
 
@@ -172,6 +184,8 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 	for (i = 0; i < s->nvips && i < MAX_SCENARIO_VIPS; i++)
 		scenario_addr(dp, &cfg, bits, ADDR_VIP + (__u32)i, slot,
 			      VX_ADDR_VIP | (s->owner && i == 0 ? VX_ADDR_OWN : 0), MAC_VROUTER);
+	for (i = 0; s->away && i < s->nvips && i < MAX_SCENARIO_VIPS; i++)
+		scenario_away(dp, &cfg, ADDR_VIP + (__u32)i, slot);
 	if (!s->owner)
 		scenario_addr(dp, &cfg, bits, ADDR_US, slot, VX_ADDR_OWN, MAC_VROUTER);
 	for (i = 0; i < (int)s->groups; i++)
@@ -194,6 +208,7 @@ static inline void scenario_load_second(const struct dp_ops *dp, const struct sc
 
 	scenario_config(s, &cfg);
 	cfg.vrid = 52;
+	cfg.flags &= ~(__u32)VX_CFG_NO_ACCEPT;
 	cfg.vip_sum = advert_addr_mix(VX_BE32(ADDR_VIP2));
 	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = 4 };
 	dp->put(DP_VR_INDEX, &k, &slot);

@@ -116,6 +116,7 @@ enum flag {
 	F_ADVERT_INT,
 	F_VERSION,
 	F_NO_PREEMPT,
+	F_NO_ACCEPT,
 	F_AUTH,
 	F_SRC,
 	F_PEER,
@@ -124,6 +125,7 @@ enum flag {
 	F_RT
 };
 
+/* clang-format off */
 static const struct option attach_opts[] = {
 	{ "vrid", required_argument, NULL, F_VRID },
 	{ "vip", required_argument, NULL, F_VIP },
@@ -131,6 +133,7 @@ static const struct option attach_opts[] = {
 	{ "advert-int", required_argument, NULL, F_ADVERT_INT },
 	{ "version", required_argument, NULL, F_VERSION },
 	{ "no-preempt", no_argument, NULL, F_NO_PREEMPT },
+	{ "no-accept", no_argument, NULL, F_NO_ACCEPT },
 	{ "auth-pass", required_argument, NULL, F_AUTH },
 	{ "src", required_argument, NULL, F_SRC },
 	{ "unicast-peer", required_argument, NULL, F_PEER },
@@ -139,6 +142,7 @@ static const struct option attach_opts[] = {
 	{ "rt-priority", required_argument, NULL, F_RT },
 	{ 0 },
 };
+/* clang-format on */
 
 /* One flag into @conf and its only virtual router. */
 static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char *word)
@@ -164,6 +168,9 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 		return rc;
 	case F_NO_PREEMPT:
 		vr->preempt = false;
+		return 0;
+	case F_NO_ACCEPT:
+		vr->accept = false;
 		return 0;
 	case F_AUTH:
 		return set_auth(vr, word);
@@ -235,6 +242,11 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 	if (!vr->vrid || !vr->nvips) {
 		log_err("%s: --%s is missing; a virtual router needs --vrid and at least one --vip", ifname,
 			vr->vrid ? "vip" : "vrid");
+		return EXIT_USAGE;
+	}
+	if (!vr->accept && vr->priority == 255) { /* DP-2 */
+		log_err("--no-accept is not for priority 255: the owner of the addresses accepts; leave one of them "
+			"out");
 		return EXIT_USAGE;
 	}
 	if (vr->auth_pass_set && vr->version == 3) {

@@ -251,13 +251,10 @@ static void finish_accept(struct work *w)
 		WARN_AT(w, v, "accept does not exist in version 2 and is ignored in strict mode; remove it");
 		vr->accept = false;
 	}
-	if (vr->accept)
-		return;
-	CONF_WARN_AT(w->p, v->set ? &v->at : &vr->at,
-		     "%s: %s is read but not carried out: the master answers packets to the virtual addresses as if "
-		     "\"accept\" "
-		     "were there",
-		     vr->name, v->set && !v->v ? "no_accept" : "strict mode's no_accept");
+	if (!vr->accept && vr->priority == 255) { /* DP-2 */
+		WARN_AT(w, v, "no_accept has no effect with priority 255: an owner accepts; remove it");
+		vr->accept = true;
+	}
 }
 
 static bool move_vip(struct work *w, size_t i)

@@ -520,23 +520,32 @@ static void filter_ref(struct dp *dp, __be32 addr, int delta)
 		__atomic_fetch_and(&dp->filter->word[bit / 64], ~(1ULL << bit % 64), __ATOMIC_RELAXED);
 }
 
+/* What belongs to a flag of @v becomes that of @a; false: there is nothing to change. */
+static bool addr_change(struct vx_addr4_val *v, const struct dp_addr *a, bool present)
+{
+	const struct vx_addr4_val old = *v;
+
+	v->flags = present ? v->flags | a->flag : v->flags & ~a->flag;
+	if (present && a->flag == VX_ADDR_AWAY)
+		v->away = a->slot;
+	if (present && a->flag == VX_ADDR_VIP) {
+		v->slot = a->slot;
+		memcpy(v->mac, a->mac, sizeof(v->mac));
+	}
+	return memcmp(v, &old, sizeof(old));
+}
+
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 {
 	struct vx_addr4_key k = { .ifindex = a->ifindex, .addr = a->addr };
 	int fd = bpf_map__fd(dp->skel->maps.addr4), err = 0;
 	struct vx_addr4_val v = { 0 };
-	bool known, vip = present && a->flag == VX_ADDR_VIP;
+	bool known = !bpf_map_lookup_elem(fd, &k, &v);
 
-	known = !bpf_map_lookup_elem(fd, &k, &v);
 	if (!present && a->flag == VX_ADDR_VIP && v.slot != a->slot) /* another router's by now (KA-19) */
 		return 0;
-	if (!present == !(v.flags & a->flag) && !(vip && (v.slot != a->slot || memcmp(v.mac, a->mac, sizeof(v.mac)))))
+	if (!addr_change(&v, a, present))
 		return 0;
-	v.flags = present ? v.flags | a->flag : v.flags & ~a->flag;
-	if (vip) {
-		v.slot = a->slot;
-		memcpy(v.mac, a->mac, sizeof(v.mac));
-	}
 	if (!known)
 		filter_ref(dp, a->addr, 1);
 	if (v.flags)

@@ -75,10 +75,10 @@ struct dp_addr {
 	int ifindex;
 	__be32 addr;
 	uint32_t flag;
-	uint32_t slot;  /* VX_ADDR_VIP: of its virtual router */
+	uint32_t slot;  /* VX_ADDR_VIP, VX_ADDR_AWAY: of its virtual router */
 	uint8_t mac[6]; /* VX_ADDR_VIP: what ARP is answered with */
 };
-/* Sets or clears it; of a VIP that is there already the slot and the MAC become those of @a. */
+/* Sets or clears it; of a VIP that is there already the slot and the MAC become those of @a. 0 or -errno. */
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present);
 /* Who may send to a unicast virtual router, and with which TTL (RX-34, RX-35). */
 int dp_peer_set(struct dp *dp, uint32_t slot, __be32 addr, uint8_t min_ttl, uint8_t max_ttl);

@@ -42,6 +42,7 @@ static void usage(FILE *f)
 		   "  --advert-int SECONDS   default 1; version 3: 0.01-40.95, version 2: whole, 1-255\n"
 		   "  --version 2|3          default 3\n"
 		   "  --no-preempt           leave a lower-priority Active Router in peace\n"
+		   "  --no-accept            drop what is sent to the virtual addresses; ARP is answered\n"
 		   "  --auth-pass WORD       version 2: password, at most 8 bytes\n"
 		   "  --src ADDR             source of adverts, default the interface's primary address\n"
 		   "  --unicast-peer ADDR    send to and accept from these only, repeatable\n"

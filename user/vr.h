@@ -68,6 +68,7 @@ struct vr_vip {
 	const struct conf_vip *conf; /* borrowed */
 	struct vr_if *dev;           /* that has the address */
 	struct vr_if *at;            /* in whose data plane it is answered; NULL: IPv6, left to the kernel */
+	bool away;                   /* entered on all other interfaces, not to be accepted there (DP-5) */
 	bool installed;
 	bool announce;      /* in this turn */
 	bool said;          /* that it cannot be added */

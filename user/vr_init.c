@@ -51,6 +51,8 @@ void vr_configure(struct vr *r)
 		k->flags |= VX_CFG_CSUM_9568;
 	if (c->csum != CONF_CSUM_RFC9568)
 		k->flags |= VX_CFG_CSUM_5798;
+	if (!c->accept)
+		k->flags |= VX_CFG_NO_ACCEPT;
 }
 
 int vr_alloc(struct vr *r)
@@ -240,11 +242,16 @@ int vrs_ifs_build(struct vrs *v, const struct conf *c)
 	return 0;
 }
 
+size_t vr_addrs(const struct conf_vr *c, size_t ifs)
+{
+	return (c->nvips + c->nexcluded) * (c->accept ? 1 : ifs);
+}
+
 /* With room for a reload: maps cannot grow. */
 struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *c)
 {
 	struct dp_sizes s = { .vrs = c->nvrs + c->nvrs / 2 + SPARE_VRS, .addrs = SPARE_ADDRS, .peers = SPARE_PEERS };
-	size_t i;
+	size_t i, carries;
 
 	if (s.vrs > VX_MAX_VRS)
 		s.vrs = VX_MAX_VRS;
@@ -252,9 +259,10 @@ struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *c)
 		s.ifs += v->ifs[i]->carries;
 		s.addrs += v->ifs[i]->naddrs + 64;
 	}
+	carries = s.ifs;
 	s.ifs = s.ifs + SPARE_IFS > VX_MAX_IFS ? VX_MAX_IFS : s.ifs + SPARE_IFS;
 	for (i = 0; i < c->nvrs; i++) {
-		size_t n = c->vrs[i].nvips + c->vrs[i].nexcluded;
+		size_t n = vr_addrs(&c->vrs[i], carries);
 
 		s.addrs += n + n / 2 + 2;
 		s.peers += c->vrs[i].npeers + c->vrs[i].npeers / 2;

@@ -123,6 +123,8 @@ void vr_configure(struct vr *r);
 int vr_alloc(struct vr *r);
 /* Every interface that the configuration names; which ones carry adverts or VIPs. 0 or -ENOMEM. */
 int vrs_ifs_build(struct vrs *v, const struct conf *conf);
+/* How many entries the VIPs of a router take with @ifs open interfaces. */
+size_t vr_addrs(const struct conf_vr *c, size_t ifs);
 /* How much the maps must hold for @conf. */
 struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *conf);
 /* Room for everything that @v's routers can have to do in one turn. 0 or -ENOMEM. */

@@ -52,10 +52,34 @@ static struct vr_if *vip_at(const struct vr *r, const struct vr_vip *vip)
 	return vip->dev->open ? vip->dev : r->iface;
 }
 
+/* A VIP as it looks from @f: the kernel holds it and would accept it there too, or send it on, whatever interface has it (DP-5). */
+static int place_away(const struct vr *r, const struct vr_vip *vip, const struct vr_if *f)
+{
+	struct dp_addr a = { .ifindex = f->ifindex, .flag = VX_ADDR_AWAY, .slot = r->slot };
+
+	a.addr = vr_conf_addr4(&vip->conf->addr);
+	return dp_addr_set(r->all->dp, &a, vip->away && vip->at != f && f->open);
+}
+
+static int place_away_all(const struct vr *r, struct vr_vip *vip, bool away)
+{
+	const struct vrs *v = r->all;
+	bool was = vip->away;
+	int err = 0;
+	size_t i;
+
+	vip->away = away;
+	for (i = 0; (was || away) && !err && i < v->nifs; i++)
+		if (v->ifs[i]->open)
+			err = place_away(r, vip, v->ifs[i]);
+	return err;
+}
+
 int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present)
 {
 	struct vr_if *at = present ? vip_at(r, vip) : vip->at;
 	struct dp_addr a = { .flag = VX_ADDR_VIP, .slot = r->slot };
+	int err;
 
 	if (present && vip->at && vip->at != at) /* it stood in for an interface that is there now */
 		vr_vip_place(r, vip, false);
@@ -65,7 +89,8 @@ int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present)
 	a.addr = vr_conf_addr4(&vip->conf->addr);
 	memcpy(a.mac, at->mac, sizeof(a.mac));
 	vip->at = present ? at : NULL;
-	return dp_addr_set(r->all->dp, &a, present);
+	err = dp_addr_set(r->all->dp, &a, present);
+	return err ? err : place_away_all(r, vip, present && !r->conf->accept);
 }
 
 /* ---- routers ---- */
@@ -191,10 +216,15 @@ static int enter(struct vr_if *f)
 		err = dp_index_set(f->all->dp, &key, 0, dp_if_row(f->all->dp, f->row));
 	for (i = 0; i < f->naddrs; i++)
 		vr_if_own_addr(f, &f->addrs[i]);
-	for (i = 0; i < f->all->nvr; i++)
-		for (k = 0; !err && k < f->all->vr[i]->nvips; k++)
-			if (f->all->vr[i]->vips[k].dev == f)
-				err = vr_vip_place(f->all->vr[i], &f->all->vr[i]->vips[k], true);
+	for (i = 0; i < f->all->nvr; i++) {
+		struct vr *r = f->all->vr[i];
+
+		for (k = 0; !err && k < r->nvips; k++)
+			if (r->vips[k].dev == f)
+				err = vr_vip_place(r, &r->vips[k], true);
+			else if (r->vips[k].away)
+				err = place_away(r, &r->vips[k], f);
+	}
 	return err;
 }
 
@@ -289,6 +319,20 @@ int vr_if_open(struct vr_if *f)
 	return 0;
 }
 
+/* The VIPs of other interfaces, after @f was closed. */
+static void forget_away(const struct vr_if *f)
+{
+	size_t i, k;
+
+	for (i = 0; i < f->all->nvr; i++) {
+		struct vr *r = f->all->vr[i];
+
+		for (k = 0; k < r->nvips; k++)
+			if (r->vips[k].away)
+				place_away(r, &r->vips[k], f);
+	}
+}
+
 void vr_if_close(struct vr_if *f)
 {
 	struct vx_vr_config key = { .ifindex = f->ifindex, .family = 4 };
@@ -317,6 +361,7 @@ void vr_if_close(struct vr_if *f)
 	tx_free(f->tx);
 	f->tx = NULL;
 	f->open = false;
+	forget_away(f);
 	f->row = -1;
 	f->xdp_id = 0;
 	f->xdp_seen = false;

@@ -99,7 +99,7 @@ static int check_room(const struct vrs *v, const struct conf *c)
 		carries += v->ifs[i]->carries || v->ifs[i]->open;
 	}
 	for (i = 0; i < c->nvrs; i++) {
-		addrs += c->vrs[i].nvips + c->vrs[i].nexcluded + 1;
+		addrs += vr_addrs(&c->vrs[i], carries) + 1;
 		peers += c->vrs[i].npeers;
 	}
 	if (vrs <= v->sizes.vrs && addrs <= v->sizes.addrs && peers <= v->sizes.peers && carries <= v->sizes.ifs)
@@ -289,6 +289,7 @@ static void remove_vips(struct vr *r, struct vr *made)
 			continue;
 		made->vips[i].installed = old->installed;
 		made->vips[i].at = old->at;
+		made->vips[i].away = old->away;
 		made->vips[i].left = old->left;
 		old->installed = false;
 		old->at = NULL; /* the new one has its place */
@@ -432,7 +433,7 @@ static void adopt(struct vr *r, struct vr *made, uint64_t now_ns)
 	if (other_peers && vr_peers_place(r, true))
 		log_err("%s: cannot fill the BPF maps", new->name);
 	for (i = 0; r->placed && i < r->nvips; i++)
-		if (!r->vips[i].at)
+		if (!r->vips[i].at || old->accept != new->accept)
 			vr_vip_place(r, &r->vips[i], true);
 	if (r->fsm.src && vr_build(r))
 		log_err("%s: cannot write the configuration map", new->name);
