@@ -49,7 +49,8 @@ static void put(struct out *o, const char *fmt, ...)
 static void put_word(struct out *o, const char *keyword, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/";
-	bool bare = word[0] && !word[strspn(word, plain)] && !conf_is_root_word(word);
+	bool bare = word[0] && !word[strspn(word, plain)] && !conf_is_root_word(word) &&
+		    strncmp(word, "include", 7) != 0; /* alone on its line it would be one */
 	const char *q = bare ? "" : "\"";
 
 	put(o, "%s%s%s%s%s", keyword, *keyword ? " " : "", q, word, q);
