@@ -242,7 +242,7 @@ static const struct conf_key keys[] = {
 	  .what = "a number from 1 to 99" },
 	FLAG("vrrp_no_swap", no_swap),
 	{ .word = "vrrp_cpu_affinity",
-	  .set = conf_put_words,
+	  .set = conf_put_cpus,
 	  .off = GL(cpu_affinity),
 	  .what = "numbers of CPUs",
 	  .words = CONF_WORDS_ANY },

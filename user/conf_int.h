@@ -241,7 +241,7 @@ void conf_put_seconds(struct conf_parser *p, const struct conf_key *k, const str
 void conf_put_bool(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_put_yes(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_put_text(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
-void conf_put_words(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
+void conf_put_cpus(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_put_cmd(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_put_mode(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_note_extra_if(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);

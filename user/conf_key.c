@@ -370,13 +370,20 @@ void conf_put_text(struct conf_parser *p, const struct conf_key *k, const struct
 }
 
 /* All the words after the keyword, as one text. */
-void conf_put_words(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+void conf_put_cpus(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
 	size_t len = 1;
+	uint64_t cpu;
 	char *text;
 
-	for (size_t i = 1; i < l->nwords; i++)
+	for (size_t i = 1; i < l->nwords; i++) {
+		if (!conf_parse_number(l->word[i], &cpu)) {
+			CONF_TELL_WARN(p, l, i, "%s \"%.60s\" is not the number of a CPU; the line is ignored", k->word,
+				       l->word[i]);
+			return;
+		}
 		len += strlen(l->word[i]) + 1;
+	}
 	text = conf_alloc(p->conf, len);
 	if (!text) {
 		p->oom = true;
