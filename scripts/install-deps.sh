@@ -21,7 +21,7 @@ debian_packages()
 	keepalived) echo keepalived ;;
 	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-scapy \
 		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" \
-		systemd groff-base strace curl openssl ;;
+		systemd groff-base strace curl openssl frr ;;
 	esac
 }
 
@@ -54,7 +54,7 @@ fedora_packages()
 	keepalived) echo keepalived ;;
 	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-scapy \
 		wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan \
-		systemd groff-base strace curl openssl ;;
+		systemd groff-base strace curl openssl frr ;;
 	esac
 }
 
@@ -69,45 +69,52 @@ fedora_has()
 	rpm -q --whatprovides "$1" >/dev/null 2>&1
 }
 
-# Debian starts a daemon it installs, if that has a configuration: a keepalived that takes over somebody's address is
-# the last thing wanted. So it is neither started now nor at the next boot; one that was there before is left alone.
-debian_keepalived_stays_off()
+# Debian starts a daemon it installs, if that has a configuration: a keepalived that takes over somebody's address or an
+# FRR that touches the routes is the last thing wanted. So they are neither started now nor at the next boot; one that was
+# there before is left alone.
+debian_daemons()
 {
-	debian_has keepalived && return
+	for package in "$@"; do
+		case $package in keepalived | frr) echo "$package" ;; esac
+	done
+}
+
+debian_stay_off()
+{
 	[ -e /usr/sbin/policy-rc.d ] && return
 	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 	trap 'exit 1' INT TERM HUP
-	cat >/usr/sbin/policy-rc.d <<-'EOF'
+	cat >/usr/sbin/policy-rc.d <<-EOF
 		#!/bin/sh
-		case "$*" in *keepalived*) exit 101 ;; esac
+		for word in $*; do
+			case " \$* " in *" \$word "* | *" \$word.service "*) exit 101 ;; esac
+		done
 	EOF
 	chmod 755 /usr/sbin/policy-rc.d
 }
 
-debian_keepalived_disable()
+debian_disable()
 {
 	if command -v systemctl >/dev/null; then
-		systemctl --quiet disable keepalived.service >/dev/null 2>&1
+		systemctl --quiet disable "$1.service" >/dev/null 2>&1
 	else
-		update-rc.d keepalived disable >/dev/null
+		update-rc.d "$1" disable >/dev/null
 	fi
 }
 
 debian_install()
 {
-	fresh_keepalived=
-	case " $* " in
-	*" keepalived "*)
-		fresh_keepalived=yes
-		debian_keepalived_stays_off
-		;;
-	esac
+	daemons=$(debian_daemons "$@")
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$daemons" ] || debian_stay_off $daemons
 	export DEBIAN_FRONTEND=noninteractive
 	# Lists that do not know a package are missing; lists that are merely old show when a download fails.
 	apt-cache show "$@" >/dev/null 2>&1 || apt-get -qq update
 	apt_get_install "$@" || { apt-get -qq update && apt_get_install "$@"; } ||
 		fail "apt-get could not install the packages; its messages are above"
-	[ -z "$fresh_keepalived" ] || debian_keepalived_disable || true
+	for daemon in $daemons; do
+		debian_disable "$daemon" || true
+	done
 }
 
 apt_get_install()

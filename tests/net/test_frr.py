@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""FRR's vrrpd as the peer over IPv4: as the better and as the worse router, and in one group with keepalived."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+import frames
+import pytest
+from lab import Lab, set_sysctls, tshark_check
+from proc import LabError
+from routers import Client, counters
+from together import played
+
+FRR_DIRS = ("/usr/lib/frr", "/usr/libexec/frr")  # Debian, Fedora
+FRR_STATE = Path("/var/tmp/frr")  # no option moves it; a killed daemon leaves its folder "NAME.PID" there
+VMAC, MACVLAN = "00:00:5e:00:01:33", "vrrp51"
+VIPS = (Lab.VIP, "10.77.0.101")
+ADVERT_MS = {2: 1000, 3: 200}
+GOOD = {"rx_ok", "rx_absorbed", "rx_prio0", "rx_csum_rfc5798", "ev_sent", "ev_limited", "tx_adverts", "tx_prio0", "arp_reply",
+        "arp_drop", "vip_conflict", "became_active"}
+
+Case = namedtuple("Case", "version programs checksum", defaults=["auto"])  # r1's program first: it has the highest priority
+PAIRS = [Case(version, programs) for version in (2, 3) for programs in (("frr", "vrrp-xdp"), ("vrrp-xdp", "frr"))]
+PAIRS += [Case(3, programs, "rfc5798") for programs in (("frr", "vrrp-xdp"), ("vrrp-xdp", "frr"))]
+LADDERS = [Case(version, programs) for version in (2, 3) for programs in (
+    ("frr", "vrrp-xdp", "keepalived"), ("vrrp-xdp", "keepalived", "frr"), ("keepalived", "frr", "vrrp-xdp"))]
+
+
+def case_id(case):
+    return f"v{case.version}-{'-'.join(case.programs)}-{case.checksum}"
+
+
+class Frr:
+    """zebra and vrrpd of one router, with every file of theirs in the lab; looks like a Proc, that of vrrpd."""
+
+    def __init__(self, lab, router, case, priority):
+        self.lab, self.router = lab, router
+        found = [path for path in FRR_DIRS if Path(path, "vrrpd").exists()]
+        if not found:
+            raise LabError("FRR's vrrpd is missing: scripts/install-deps.sh test")
+        lab.tmp.chmod(0o711)  # the daemons give up root and become user frr
+        self.dir, self.home = found[0], Path(tempfile.mkdtemp(prefix=f"{router}-frr-", dir=lab.tmp))
+        shutil.chown(self.home, "frr", "frr")
+        lines = ["debug vrrp protocol", "debug vrrp packets", "interface eth0", f" vrrp 51 version {case.version}",
+                 f" vrrp 51 priority {priority}", f" vrrp 51 advertisement-interval {ADVERT_MS[case.version]}",
+                 *(f" vrrp 51 ip {vip}" for vip in VIPS)]
+        (self.home / "vrrpd.conf").write_text("\n".join([*lines, ""]), encoding="ascii")
+        (self.home / "zebra.conf").touch()
+        self._make_macvlan()
+        self.started = []
+        self.zebra = self.vrrpd = None
+
+    def _make_macvlan(self):
+        """FRR wants it made for it, holding the addresses; it only switches it on and off. The kernel must not answer for
+        them by eth0, nor by the macvlan for eth0's."""
+        set_sysctls(self.lab.netns(self.router), {"net/ipv4/conf/all/arp_ignore": 1})
+        for words in (f"link add {MACVLAN} link eth0 address {VMAC} type macvlan mode bridge",
+                      *(f"addr add {vip}/24 dev {MACVLAN}" for vip in VIPS), f"link set {MACVLAN} up"):
+            self.lab.run(self.router, f"ip {words}")
+
+    def _daemon(self, name):
+        proc = self.lab.popen(self.router, [
+            f"{self.dir}/{name}", "-A", "127.0.0.1", "-P", 0, "--log", "stdout", "--vty_socket", self.home,
+            "-z", self.home / "zserv", "-i", self.home / f"{name}.pid", "-f", self.home / f"{name}.conf"])
+        self.started.append(proc)
+        proc.wait_log(f"{name} [0-9.]+ starting")
+        return proc
+
+    def start(self):
+        self.zebra = self._daemon("zebra")  # once it has started, its socket is there
+        self.vrrpd = self._daemon("vrrpd")
+        self.vrrpd.wait_log(r"\[IPv4\] Initialize -> Backup")
+
+    def stop(self):
+        """In the order of FRR's own service, so that vrrpd can still have the macvlan switched off."""
+        self.vrrpd.stop()
+        self.zebra.stop()
+
+    def kill(self):
+        self.vrrpd.kill()
+        self.zebra.kill()
+
+    def mark(self):
+        return self.vrrpd.mark()
+
+    def wait_log(self, regex, **more):
+        return self.vrrpd.wait_log(regex, **more)
+
+    def wait_heard(self, addr):
+        """An advert from there has passed FRR's checks."""
+        self.wait_log(rf"\[IPv4\] Received VRRP Advertisement from {re.escape(addr)}", since=self.mark())
+
+    def complaints(self):
+        return [line for line in self.vrrpd.log if re.search("invalid|Bad VRRP|but this VRRP instance has|[Ff]ailed", line)]
+
+    def close(self):
+        for daemon in self.started:
+            if daemon.alive():
+                daemon.kill()
+            for path in FRR_STATE.glob(f"*.{daemon.pid}"):
+                shutil.rmtree(path)
+        with contextlib.suppress(OSError):  # somebody else's FRR may be at home there
+            os.rmdir(FRR_STATE)
+
+
+class Group:
+    """Routers with priorities in a ladder, r1's the highest; which runs what is the case's."""
+
+    PRIORITY = {"r1": 250, "r2": 150, "r3": 50}
+
+    def __init__(self, lab, case):
+        self.lab, self.case = lab, case
+        self.client = Client(lab)
+        self.runs = dict(zip(lab.routers, case.programs))
+        self.procs = {router: Frr(lab, router, case, self.PRIORITY[router])
+                      for router, program in self.runs.items() if program == "frr"}
+        self.alive = []
+
+    def start(self, router):
+        priority, version = self.PRIORITY[router], self.case.version
+        interval, program = ADVERT_MS[version] / 1000, self.runs[router]
+        if program == "frr":
+            self.procs[router].start()
+        elif program == "keepalived":
+            conf = self.lab.keepalived_conf(vip="\n".join(f"{vip}/24" for vip in VIPS), priority=priority, advert_int=interval,
+                                            version=version)
+            self.procs[router] = self.lab.start_keepalived(router, conf)
+            self.procs[router].wait_log("Entering BACKUP STATE")
+        else:
+            vips = [word for vip in VIPS for word in ("--vip", f"{vip}/24")]
+            self.procs[router] = self.lab.start_vrrp_xdp(router, [
+                "attach", "eth0", "--vrid", 51, "--priority", priority, "--version", version, "--advert-int", interval,
+                "--checksum", self.case.checksum, "--mode", "native", *vips])
+            self.procs[router].wait_log("Initialize -> Backup")
+        self.alive.append(router)
+        return self.procs[router]
+
+    def stop(self, router):
+        self.procs[router].stop()
+        self.alive.remove(router)
+
+    def kill(self, router):
+        """The machine of keepalived and FRR dies with them, whose kernel would go on answering for the addresses; that of
+        vrrp-xdp lives on and has to keep silent."""
+        self.procs[router].kill()
+        if self.runs[router] != "vrrp-xdp":
+            self.lab.cut_cable(router)
+        self.alive.remove(router)
+
+    def _has(self, router, present):
+        if self.runs[router] == "frr":
+            self.lab.wait_link(router, up=present, dev=MACVLAN)
+            return
+        for vip in VIPS:
+            self.lab.wait_addr(router, vip, present)
+
+    def _answering(self, vip):
+        """The MACs from which an ARP request is answered; a macvlan answers when it gets round to it, behind the fence."""
+        seen = []
+        self.client.frames()
+        self.client.ask(vip)
+        self.client.wait(lambda frame: seen.append(frame) or getattr(frames.parse_arp(frame.data), "spa", "") == vip)
+        answers = [frames.parse_arp(frame.data) for frame in seen + self.client.fence(self.alive)]
+        return {a.eth_src for a in answers if a and a.spa == vip}
+
+    def assert_owner(self, router):
+        """This router alone speaks, has the addresses and answers for them, and what the client's kernel knew is renewed."""
+        addr = self.lab.ip(router)
+        self.client.wait_advert(src=addr, priority=self.PRIORITY[router], timeout=15)
+        self.client.wait_advert(src=addr)  # the last one of another router may have crossed the first
+        seen = []
+        self.client.wait(lambda frame: seen.append(frames.parse_advert(frame.data)) or seen[-1] and seen[-1].src == addr)
+        wanted = (VMAC if self.runs[router] == "frr" else self.lab.mac(router), addr, self.case.version,
+                  self.PRIORITY[router], ADVERT_MS[self.case.version], set(VIPS))
+        assert [(a.eth_src, a.src, a.version, a.priority, a.interval, set(a.vips)) for a in seen if a] == [wanted]
+        for each in self.alive:
+            self._has(each, each == router)
+        for vip in VIPS:
+            self.lab.run("client", f"ping -c 1 -W 2 {vip}")
+            assert self._answering(vip) == {wanted[0]}
+
+    def assert_no_complaints(self):
+        """No program that runs has refused an advert."""
+        for router in self.alive:
+            if self.runs[router] == "frr":
+                assert not self.procs[router].complaints()
+            elif self.runs[router] == "keepalived":
+                assert not [line for line in self.procs[router].log if re.search("nvalid|wrong|expected", line)]
+            else:
+                now = counters(self.lab, router)
+                assert not {key for key, value in now.items() if value} - GOOD, now
+
+    def close(self):
+        for proc in self.procs.values():
+            if isinstance(proc, Frr):
+                proc.close()
+
+
+def frr_is_better(group):
+    """It is heard, hands over, preempts, dies."""
+    lab = group.lab
+    group.start("r1").wait_log("Backup -> Master")
+    ours = group.start("r2")
+    ours.wait_log(f"the Active Router is 10.77.0.11, priority 250, interval {ADVERT_MS[group.case.version]} ms")
+    group.assert_owner("r1")
+    vr, = lab.status("r2")["virtual_routers"]
+    heard = vr["active_router"]
+    assert (vr["state"], heard["address"], heard["priority"], heard["advert_int_ms"]) == (
+        "Backup", "10.77.0.11", 250, ADVERT_MS[group.case.version])
+    since = ours.mark()
+    group.stop("r1")
+    ours.wait_log(r"Backup -> Active: the Active Router left \(priority 0\)", since=since)
+    group.assert_owner("r2")
+    group.start("r1")
+    ours.wait_log("Active -> Backup: advert of higher priority: 250 from 10.77.0.11, ours 150", since=since)
+    group.assert_owner("r1")
+    group.assert_no_complaints()
+    if group.case.version == 3:
+        now = counters(lab, "r2")
+        assert now["rx_csum_rfc5798"] == now["rx_ok"] > 0
+    since = ours.mark()
+    group.kill("r1")
+    ours.wait_log("Backup -> Active: no advert", since=since)
+    group.assert_owner("r2")
+
+
+def frr_is_worse(group):
+    """It hears us, takes over, yields, and takes over again."""
+    group.start("r1").wait_log("Backup -> Active")
+    frr = group.start("r2")
+    frr.wait_heard("10.77.0.11")
+    group.assert_owner("r1")
+    since = frr.mark()
+    group.client.frames()
+    group.stop("r1")
+    leaving = group.client.wait_advert("r1", priority=0)
+    first = group.client.wait_advert(src="10.77.0.12")
+    assert (first.t - leaving.t) / 1e6 < 3 * ADVERT_MS[group.case.version], "the takeover was not due to priority 0"
+    frr.wait_log("Backup -> Master", since=since)
+    group.assert_owner("r2")
+    group.start("r1").wait_log("Backup -> Active")
+    frr.wait_log("Master -> Backup", since=since)
+    group.assert_owner("r1")
+    group.assert_no_complaints()
+    since = frr.mark()
+    group.kill("r1")
+    frr.wait_log("Backup -> Master", since=since)
+    group.assert_owner("r2")
+
+
+def ladder(group):
+    """The best dies, and then the next best."""
+    for router in group.lab.routers:
+        group.start(router)
+    for router in ("r1", "r2"):
+        group.assert_owner(router)
+        group.assert_no_complaints()
+        group.kill(router)
+    group.assert_owner("r3")
+
+
+def play(case):
+    """What tshark finds wrong with what the client saw."""
+    with Lab(routers=len(case.programs)) as lab, contextlib.closing(Group(lab, case)) as group:
+        capture = lab.capture("client", capture_filter="arp or vrrp")
+        if len(case.programs) > 2:
+            ladder(group)
+        else:
+            {"frr": frr_is_better, "vrrp-xdp": frr_is_worse}[case.programs[0]](group)
+        return tshark_check(capture.stop())
+
+
+results = played(play, "case")
+
+
+@pytest.mark.parametrize("case", PAIRS, ids=case_id)
+def test_failover_and_preemption_with_frr(results, case):
+    """FSM-A4, FSM-B2, FSM-B3, FSM-B5, RX-33, WF-6, WF-7, WF-18 and FSM-4 on the other side."""
+    assert results(case) == []
+
+
+@pytest.mark.parametrize("case", LADDERS, ids=case_id)
+def test_in_a_group_of_three_programs_the_next_best_takes_over(results, case):
+    """FSM-B2, FSM-B5, FSM-A4: the backups' skews part them, exactly one becomes Active."""
+    assert results(case) == []
