@@ -16,17 +16,19 @@ from proc import LabError
 from routers import Client, counters
 from together import played
 
-FRR_DIRS = ("/usr/lib/frr", "/usr/libexec/frr")  # Debian, Fedora
+FRR = next((path for path in map(Path, ("/usr/lib/frr", "/usr/libexec/frr")) if (path / "vrrpd").exists()), None)
+PSEUDO_HEADER = "checksum-with-ipv4-pseudoheader"  # "no" is the form of RFC 9568; FRR 8.4 knows neither, and has a pseudo-header
 FRR_STATE = Path("/var/tmp/frr")  # no option moves it; a killed daemon leaves its folder "NAME.PID" there
 VMAC, MACVLAN = "00:00:5e:00:01:33", "vrrp51"
 VIPS = (Lab.VIP, "10.77.0.101")
 ADVERT_MS = {2: 1000, 3: 200}
-GOOD = {"rx_ok", "rx_absorbed", "rx_prio0", "rx_csum_rfc5798", "ev_sent", "ev_limited", "tx_adverts", "tx_prio0", "arp_reply",
-        "arp_drop", "vip_conflict", "became_active"}
+GOOD = {"rx_ok", "rx_absorbed", "rx_prio0", "rx_csum_rfc5798", "rx_csum_rfc9568", "ev_sent", "ev_limited", "tx_adverts",
+        "tx_prio0", "arp_reply", "arp_drop", "vip_conflict", "became_active"}
 
 Case = namedtuple("Case", "version programs checksum", defaults=["auto"])  # r1's program first: it has the highest priority
 PAIRS = [Case(version, programs) for version in (2, 3) for programs in (("frr", "vrrp-xdp"), ("vrrp-xdp", "frr"))]
-PAIRS += [Case(3, programs, "rfc5798") for programs in (("frr", "vrrp-xdp"), ("vrrp-xdp", "frr"))]
+FORMS = ["rfc5798", *(["rfc9568"] if FRR and PSEUDO_HEADER.encode() in (FRR / "vrrpd").read_bytes() else [])]
+PAIRS += [Case(3, programs, form) for programs in (("frr", "vrrp-xdp"), ("vrrp-xdp", "frr")) for form in FORMS]
 LADDERS = [Case(version, programs) for version in (2, 3) for programs in (
     ("frr", "vrrp-xdp", "keepalived"), ("vrrp-xdp", "keepalived", "frr"), ("keepalived", "frr", "vrrp-xdp"))]
 
@@ -40,14 +42,14 @@ class Frr:
 
     def __init__(self, lab, router, case, priority):
         self.lab, self.router = lab, router
-        found = [path for path in FRR_DIRS if Path(path, "vrrpd").exists()]
-        if not found:
+        if not FRR:
             raise LabError("FRR's vrrpd is missing: scripts/install-deps.sh test")
         lab.tmp.chmod(0o711)  # the daemons give up root and become user frr
-        self.dir, self.home = found[0], Path(tempfile.mkdtemp(prefix=f"{router}-frr-", dir=lab.tmp))
+        self.home = Path(tempfile.mkdtemp(prefix=f"{router}-frr-", dir=lab.tmp))
         shutil.chown(self.home, "frr", "frr")
         lines = ["debug vrrp protocol", "debug vrrp packets", "interface eth0", f" vrrp 51 version {case.version}",
                  f" vrrp 51 priority {priority}", f" vrrp 51 advertisement-interval {ADVERT_MS[case.version]}",
+                 *([f" no vrrp 51 {PSEUDO_HEADER}"] if case.checksum == "rfc9568" else []),
                  *(f" vrrp 51 ip {vip}" for vip in VIPS)]
         (self.home / "vrrpd.conf").write_text("\n".join([*lines, ""]), encoding="ascii")
         (self.home / "zebra.conf").touch()
@@ -65,7 +67,7 @@ class Frr:
 
     def _daemon(self, name):
         proc = self.lab.popen(self.router, [
-            f"{self.dir}/{name}", "-A", "127.0.0.1", "-P", 0, "--log", "stdout", "--vty_socket", self.home,
+            FRR / name, "-A", "127.0.0.1", "-P", 0, "--log", "stdout", "--vty_socket", self.home,
             "-z", self.home / "zserv", "-i", self.home / f"{name}.pid", "-f", self.home / f"{name}.conf"])
         self.started.append(proc)
         proc.wait_log(f"{name} [0-9.]+ starting")
@@ -222,7 +224,7 @@ def frr_is_better(group):
     group.assert_no_complaints()
     if group.case.version == 3:
         now = counters(lab, "r2")
-        assert now["rx_csum_rfc5798"] == now["rx_ok"] > 0
+        assert now["rx_csum_rfc9568" if group.case.checksum == "rfc9568" else "rx_csum_rfc5798"] == now["rx_ok"] > 0
     since = ours.mark()
     group.kill("r1")
     ours.wait_log("Backup -> Active: no advert", since=since)
@@ -272,7 +274,7 @@ def play(case):
             ladder(group)
         else:
             {"frr": frr_is_better, "vrrp-xdp": frr_is_worse}[case.programs[0]](group)
-        return tshark_check(capture.stop())
+        return tshark_check(capture.stop(), "rfc9568" if case.checksum == "rfc9568" else "rfc5798")
 
 
 results = played(play, "case")
