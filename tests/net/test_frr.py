@@ -121,7 +121,7 @@ class Group:
         self.runs = dict(zip(lab.routers, case.programs))
         self.procs = {router: Frr(lab, router, case, self.PRIORITY[router])
                       for router, program in self.runs.items() if program == "frr"}
-        self.alive = []
+        self.alive, self.reachable = [], list(lab.routers)  # the program runs; the machine's kernel answers for its own address
 
     def start(self, router):
         priority, version = self.PRIORITY[router], self.case.version
@@ -152,6 +152,7 @@ class Group:
         self.procs[router].kill()
         if self.runs[router] != "vrrp-xdp":
             self.lab.cut_cable(router)
+            self.reachable.remove(router)
         self.alive.remove(router)
 
     def _has(self, router, present):
@@ -167,7 +168,7 @@ class Group:
         self.client.frames()
         self.client.ask(vip)
         self.client.wait(lambda frame: seen.append(frame) or getattr(frames.parse_arp(frame.data), "spa", "") == vip)
-        answers = [frames.parse_arp(frame.data) for frame in seen + self.client.fence(self.alive)]
+        answers = [frames.parse_arp(frame.data) for frame in seen + self.client.fence(self.reachable)]
         return {a.eth_src for a in answers if a and a.spa == vip}
 
     def assert_owner(self, router):
