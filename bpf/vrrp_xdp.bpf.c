@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The data plane: one XDP program per interface, and the small program by which the controller reaches the timers.
+ * The data plane: one XDP program per interface, one at tc egress where a virtual MAC is used, and the small program by which the controller
+ * reaches the timers.
  *
  * A frame is parsed, looked up, decided on by the pure code in include/, counted, and acted on. What is not VRRP for a VRID of
  * ours, ARP for a VIP of ours, or addressed to a VIP of ours passes untouched, whether or not a controller is alive.
@@ -20,6 +21,7 @@
 #define BPF_F_MMAPABLE (1U << 10)
 #define ENOENT         2
 #define EBUSY          16
+#define TC_ACT_UNSPEC  (-1)
 
 #define RETRY_NS VX_NS_PER_MS /* an expiry that found the ring buffer full is tried again */
 
@@ -569,8 +571,11 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		vip = target;
 		role = role_of(vip->slot);
 	}
-	/* Frames for another station's MAC are not ours to answer or to drop: we see them in promiscuous mode only. */
-	if (!v.broadcast && !vx_mac_eq(eth->dst, vip->mac))
+	/*
+	 * Frames for another station's MAC are not ours to answer or to drop: we see them in promiscuous mode only. Those to the virtual MAC have
+	 * the NIC's by now.
+	 */
+	if (!v.broadcast && !vx_mac_eq(eth->dst, vip->nic))
 		return XDP_PASS;
 	/* Our own frame come back; a Backup shares the virtual MAC with the Active Router, so there it is the Active's. */
 	own_mac = role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, vip->mac);
@@ -600,10 +605,35 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	return XDP_DROP;
 }
 
+/*
+ * A frame to a virtual MAC. Active: it becomes one to the NIC's own, which the kernel takes. Otherwise nobody here may take it, nor send it on
+ * (DP-1, SEC-25). False: drop it. Those of other VRIDs may belong to another daemon's macvlan.
+ */
+vx_inline bool vmac_take(const struct xdp_md *ctx, struct vx_eth *eth, __u32 vlan)
+{
+	struct vx_vr_ref *ref = vr_find(ctx, vlan, eth->dst[5]);
+	const struct vx_vr_config *cfg;
+	__u32 slot;
+
+	if (!ref)
+		return true;
+	slot = ref->slot;
+	cfg = bpf_map_lookup_elem(&vr_config, &slot);
+	if (!cfg || !(cfg->flags & VX_CFG_VMAC))
+		return true;
+	if (!in_lease(role_of(slot))) {
+		count(slot, VX_CTR_VMAC_DROP);
+		return false;
+	}
+	vx_mac_copy(eth->dst, cfg->nic);
+	return true;
+}
+
 SEC("xdp")
 int vrrp_xdp(struct xdp_md *ctx)
 {
 	struct cur c = cur_at(ctx, 0);
+	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct vx_vr_ref *iface;
 	struct link l;
 
@@ -618,11 +648,40 @@ int vrrp_xdp(struct xdp_md *ctx)
 	case PARSE_OK:
 		break;
 	}
+	if ((const __u8 *)(eth + 1) > c.end)
+		return XDP_PASS;
+	if (vmac4_is(eth->dst) && eth->dst[5] && !vmac_take(ctx, eth, l.vlan))
+		return XDP_DROP;
 	if (l.type == VX_BE16(VX_ETH_P_IP))
 		return ip4_in(ctx, &c, l.vlan);
 	if (l.type == VX_BE16(VX_ETH_P_ARP))
 		return arp_in(ctx, c.pos - (const __u8 *)(long)ctx->data, l.vlan);
 	return XDP_PASS;
+}
+
+/*
+ * ARP-12: what the kernel asks with a VIP as sender, to answer a host that XDP has answered before, carries the NIC's MAC, and every host
+ * that hears it would take that for the VIP's. Nothing else that leaves is looked into: it changes no ARP cache. Attached at tc egress where
+ * a virtual MAC is used.
+ */
+SEC("tc")
+int vrrp_egress(struct __sk_buff *skb)
+{
+	struct vx_eth *eth = (struct vx_eth *)(long)skb->data;
+	struct arp_ip4 *arp = (struct arp_ip4 *)(eth + 1);
+	struct vx_addr4_key k = { .ifindex = skb->ifindex };
+	const struct vx_addr4_val *v;
+
+	if (skb->protocol != VX_BE16(VX_ETH_P_ARP) || skb->vlan_present ||
+	    (const void *)(arp + 1) > (const void *)(long)skb->data_end)
+		return TC_ACT_UNSPEC;
+	k.addr = vx_get32(arp->spa);
+	v = filter_has(k.addr) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
+	if (!v || !(v->flags & VX_ADDR_VIP) || !vx_mac_eq(eth->src, v->nic) || !in_lease(role_of(v->slot)))
+		return TC_ACT_UNSPEC;
+	vx_mac_copy(eth->src, v->mac);
+	vx_mac_copy(arp->sha, v->mac);
+	return TC_ACT_UNSPEC;
 }
 
 /* Run by the controller through BPF_PROG_RUN with a struct vx_timer_cmd: userspace cannot call bpf_timer_start(). */

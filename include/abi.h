@@ -21,7 +21,7 @@
 
 #include "base.h"
 
-#define VX_ABI_VERSION 3
+#define VX_ABI_VERSION 4
 
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
@@ -60,8 +60,10 @@ enum {
 struct vx_addr4_val {
 	__u32 slot;  /* of the virtual router that holds it, where VX_ADDR_VIP is set */
 	__u32 flags; /* VX_ADDR_* */
-	__u8 mac[6]; /* what ARP for a VIP is answered with: of the interface that has it */
+	__u8 mac[6]; /* what ARP for a VIP is answered with: of the interface that has it, or the virtual one */
+	__u8 nic[6]; /* of that interface in any case */
 	__u16 away;  /* slot of the virtual router that holds it elsewhere, where VX_ADDR_AWAY is set */
+	__u16 zero;
 };
 
 struct vx_peer_key {
@@ -81,6 +83,7 @@ enum {
 	VX_CFG_CSUM_9568 = 1 << 2, /* VRRPv3/IPv4 checksum forms accepted (WF-19); at least one is set */
 	VX_CFG_CSUM_5798 = 1 << 3,
 	VX_CFG_NO_ACCEPT = 1 << 4, /* Accept_Mode is false (DP-4) */
+	VX_CFG_VMAC = 1 << 5,      /* speaks with 00:00:5e:00:01:VRID (WF-14) */
 };
 
 struct vx_vr_config {
@@ -102,6 +105,8 @@ struct vx_vr_config {
 	__u8 nvips;
 	__u8 down_adverts; /* KA-23: 3 but where configured */
 	__u8 zero;
+	__u8 nic[6]; /* VX_CFG_VMAC: the interface's own MAC, which the kernel takes frames for */
+	__u8 zero2[2];
 };
 
 /*
@@ -210,6 +215,7 @@ struct vx_timer_cmd {
 	X(VIP_CONFLICT, "vip_conflict", "others that claim a VIP of ours (ARP-6)")                                     \
 	X(GUARD_LAPSED, "guard_lapsed", "packets to a VIP dropped, Active with a lapsed lease (DP)")                   \
 	X(GUARD_NO_ACCEPT, "guard_no_accept", "packets to a VIP dropped, Active without accept mode (DP-4, DP-5)")     \
+	X(VMAC_DROP, "vmac_drop", "frames to the virtual MAC dropped, not Active or with a lapsed lease (DP-1)")       \
 	X(EV_SENT, "ev_sent", "events given to the controller")                                                        \
 	X(EV_LIMITED, "ev_limited", "events held back by their token bucket")                                          \
 	X(EV_LOST, "ev_lost", "events lost because the ring buffer was full")
@@ -243,8 +249,8 @@ _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_peer_key) == 8, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
-_Static_assert(sizeof(struct vx_vr_config) == 64, "abi: vr_config");
-_Static_assert(sizeof(struct vx_addr4_val) == 16, "abi: addr4");
+_Static_assert(sizeof(struct vx_vr_config) == 72, "abi: vr_config");
+_Static_assert(sizeof(struct vx_addr4_val) == 24, "abi: addr4");
 _Static_assert(offsetof(struct vx_vr_config, vrid) == 56, "abi: vr_config.vrid");
 _Static_assert(sizeof(struct vx_event) == 40, "abi: event");
 _Static_assert(sizeof(struct vx_vr_watch) == 120, "abi: vr_watch");

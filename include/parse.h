@@ -25,6 +25,10 @@ struct vx_eth {
 	__be16 type;
 } vx_wire;
 
+/* WF-14: 00:00:5e:00:01, then the VRID. */
+#define VX_VMAC4_HEAD VX_BE32(0x00005e00)
+enum { VX_VMAC4_TAIL = 1 };
+
 struct vx_tag {
 	__be16 tci;
 	__be16 type;
@@ -42,6 +46,12 @@ struct vx_ip4 {
 	__be32 src;
 	__be32 dst;
 } vx_wire;
+
+/* Whether @mac is a virtual router's for IPv4; one load where it is not. */
+vx_inline bool vmac4_is(const __u8 *mac)
+{
+	return vx_get32(mac) == VX_VMAC4_HEAD && mac[4] == VX_VMAC4_TAIL;
+}
 
 #define VX_IP4_FRAG_MASK VX_BE16(0x3fff) /* MF and the offset; DF is fine (RX-7) */
 

@@ -9,7 +9,7 @@ set -eu
 btf=${1:-/sys/kernel/btf/vmlinux}
 # In the order in which they must be declared.
 types='__s8 __u8 __s16 __u16 __s32 __u32 __s64 __u64 __be16 __be32 __be64 __sum16 __wsum
-	bpf_map_type xdp_action xdp_md bpf_timer'
+	bpf_map_type xdp_action xdp_md bpf_timer __sk_buff'
 
 command -v bpftool >/dev/null || { echo "gen-vmlinux.sh: bpftool is missing; install Debian's package bpftool" >&2; exit 1; }
 dump=$(mktemp)
@@ -34,7 +34,7 @@ for t in $types; do
 		on { print; if ($0 ~ /^}/) { found = 1; exit } }
 		END { if (!found) { print "gen-vmlinux.sh: no type " t " in this BTF" > "/dev/stderr"; exit 1 } }
 	' "$dump"
-	case $t in *[!_a-z0-9]*) ;; xdp_*|bpf_*) echo ;; esac
+	case $t in *[!_a-z0-9]*) ;; xdp_*|bpf_*|__sk_buff) echo ;; esac
 done
 cat <<'TXT'
 

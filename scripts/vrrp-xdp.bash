@@ -22,7 +22,7 @@ _vrrp_xdp_words()
 	attach,--vrid | attach,--vip | attach,--priority | attach,--advert-int | attach,--auth-pass | attach,--src | \
 		attach,--unicast-peer | *,--rt-priority | *,-i) ;;
 	attach,attach | detach,detach) _vrrp_xdp_interfaces ;;
-	attach,*) echo --vrid --vip --priority --advert-int --version --no-preempt --no-accept --auth-pass --src --unicast-peer \
+	attach,*) echo --vrid --vip --priority --advert-int --version --no-preempt --no-accept --vmac --auth-pass --src --unicast-peer \
 		--mode --checksum --rt-priority -v ;;
 	run,*) echo -f --mode --rt-priority -i -v ;;
 	check,*) echo -f -i --json ;;

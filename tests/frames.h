@@ -36,6 +36,8 @@ enum mac {
 	MAC_STRANGER,
 	MAC_MULTICAST, /* not legal as a sender */
 	MAC_VROUTER2,  /* of VRID 52 */
+	MAC_VROUTER6,  /* of VRID 51 for IPv6 */
+	MAC_NIC,       /* of the interface, where a virtual MAC is used */
 };
 
 static const __u8 mac_bytes[][6] = {
@@ -47,6 +49,8 @@ static const __u8 mac_bytes[][6] = {
 	[MAC_HOST] = { 0x02, 0x00, 0x00, 0x00, 0x00, 0x50 },
 	[MAC_STRANGER] = { 0x02, 0x00, 0x00, 0x00, 0x07, 0x07 },
 	[MAC_VROUTER2] = { 0x00, 0x00, 0x5e, 0x00, 0x01, 52 },
+	[MAC_VROUTER6] = { 0x00, 0x00, 0x5e, 0x00, 0x02, 51 },
+	[MAC_NIC] = { 0x02, 0x00, 0x00, 0x00, 0x00, 0x02 },
 	[MAC_MULTICAST] = { 0x03, 0x00, 0x00, 0x00, 0x00, 0x50 },
 };
 

@@ -39,6 +39,10 @@
 #define NO_ACCEPT    .no_accept = true
 #define NOT_ACCEPTED REFUSED_QUIETLY(C(GUARD_NO_ACCEPT))
 
+/* The virtual MAC is used, which frames go to unless they say otherwise. */
+#define VMAC      .vmac = true
+#define NOT_TAKEN REFUSED_QUIETLY(C(VMAC_DROP))
+
 #define TAG(vid)         .tag = { { 0x8100, vid } }
 #define TAGS(outer, vid) .tag = { { 0x88a8, outer }, { 0x8100, vid } }
 
@@ -662,6 +666,44 @@ static const struct packet_case packet_cases[] = {
 	{ "DP-5 ARP for a VIP of another interface passes", IN_ACTIVE(NO_ACCEPT, .away = true), ARP(), PASSED },
 	{ "DP-5 an announcement of a VIP of another interface is no conflict here", IN_ACTIVE(NO_ACCEPT, .away = true),
 	  ARP_ANNOUNCE(), PASSED },
+	{ "DP-1 frame to the virtual MAC is dropped in Backup", IN_BACKUP(VMAC), PACKET(.dst = ADDR_STRANGER), NOT_TAKEN },
+	{ "DP-1 frame to the virtual MAC is dropped in Initialize", IN_INITIALIZE(VMAC), PACKET(.dst = ADDR_STRANGER), NOT_TAKEN },
+	{ "DP-1 frame to the virtual MAC is dropped with a lapsed lease", IN_LAPSED(VMAC), PACKET(.dst = ADDR_STRANGER),
+	  NOT_TAKEN },
+	{ "DP-1 packet to the VIP and the virtual MAC is dropped in Backup", IN_BACKUP(VMAC), PACKET(), NOT_TAKEN },
+	{ "DP-1 tagged frame to the virtual MAC is dropped in Backup", IN_BACKUP(VMAC, .vlan = 10),
+	  PACKET(TAG(10), .dst = ADDR_STRANGER), NOT_TAKEN },
+	{ "DP-1 any EtherType to the virtual MAC is dropped in Backup", IN_BACKUP(VMAC), RAW(.pad = 46), NOT_TAKEN },
+	{ "DP-1 unicast request to the virtual MAC is dropped in Backup", IN_BACKUP(VMAC), ARP(.eth_dst = MAC_VROUTER), NOT_TAKEN },
+	{ "DP-1 frame to the virtual MAC on another VLAN passes in Backup", IN_BACKUP(VMAC), PACKET(TAG(10)), PASSED },
+	{ "DP-1 frame to the virtual MAC of another VRID passes in Backup", IN_BACKUP(VMAC), PACKET(.eth_dst = MAC_VROUTER2),
+	  PASSED },
+	{ "DP-1 frame to the virtual MAC passes in Backup where it is not used", IN_BACKUP(), PACKET(.dst = ADDR_STRANGER),
+	  PASSED },
+	{ "DP-1 frame to the NIC's MAC passes in Backup", IN_BACKUP(VMAC), PACKET(.eth_dst = MAC_NIC, .dst = ADDR_STRANGER), PASSED },
+	{ "DP-2 frame to the virtual MAC becomes one to the NIC's", IN_ACTIVE(VMAC), PACKET(.dst = ADDR_STRANGER), PASSED,
+	  .out = PACKET(.eth_dst = MAC_NIC, .dst = ADDR_STRANGER) },
+	{ "DP-3 packet to the VIP and the virtual MAC becomes one to the NIC's", IN_ACTIVE(VMAC), PACKET(), PASSED,
+	  .out = PACKET(.eth_dst = MAC_NIC) },
+	{ "DP-2 tagged frame to the virtual MAC becomes one to the NIC's", IN_ACTIVE(VMAC, .vlan = 7 << 16 | 10),
+	  PACKET(TAGS(7, 10)), PASSED, .out = PACKET(TAGS(7, 10), .eth_dst = MAC_NIC) },
+	{ "DP-2 any EtherType to the virtual MAC becomes one to the NIC's", IN_ACTIVE(VMAC), RAW(), PASSED,
+	  .out = RAW(.eth_dst = MAC_NIC) },
+	{ "DP-4 packet to the VIP and the virtual MAC is dropped without accept mode", IN_ACTIVE(VMAC, NO_ACCEPT),
+	  PACKET(), NOT_ACCEPTED, .out = PACKET(.eth_dst = MAC_NIC) },
+	{ "DP-2 frame to the NIC's MAC passes as it is", IN_ACTIVE(VMAC), PACKET(.eth_dst = MAC_NIC), PASSED },
+	{ "DP-2 frame to a MAC of the same beginning passes as it is", IN_ACTIVE(VMAC), PACKET(.eth_dst = MAC_VROUTER6), PASSED },
+	{ "ARP-1 request is answered with the virtual MAC", IN_ACTIVE(VMAC), ARP(), ANSWERED, .out = ARP_ANSWER() },
+	{ "ARP-3 unicast request to the virtual MAC is answered", IN_ACTIVE(VMAC), ARP(.eth_dst = MAC_VROUTER), ANSWERED,
+	  .out = ARP_ANSWER() },
+	{ "ARP-3 unicast request to the NIC's MAC is answered with the virtual one", IN_ACTIVE(VMAC), ARP(.eth_dst = MAC_NIC),
+	  ANSWERED, .out = ARP_ANSWER() },
+	{ "ARP-7 unicast request to the NIC's MAC is dropped in Backup", IN_BACKUP(VMAC), ARP(.eth_dst = MAC_NIC),
+	  REFUSED_QUIETLY(C(ARP_DROP)) },
+	{ "ARP-7 announcement by the Active with the virtual MAC passes as a reply in Backup", IN_BACKUP(VMAC),
+	  ARP_ANNOUNCE(.eth_src = MAC_VROUTER, .sha = MAC_VROUTER), PASSED,
+	  .out = ARP_ANNOUNCE(.eth_src = MAC_VROUTER, .sha = MAC_VROUTER, .op = 2) },
+	{ "RX-37 adverts from the virtual MAC are absorbed", IN_BACKUP(VMAC), ADVERT3(.eth_src = MAC_VROUTER), GOOD3 },
 	{ "DP TCP to a stranger passes with a lapsed lease", IN_LAPSED(), PACKET(.dst = ADDR_STRANGER), PASSED },
 	{ "DP TCP to our own address passes with a lapsed lease", IN_LAPSED(), PACKET(.dst = ADDR_US), PASSED },
 	{ "DP TCP from the VIP passes with a lapsed lease", IN_LAPSED(), PACKET(.src = ADDR_VIP, .dst = ADDR_HOST), PASSED },

@@ -45,6 +45,7 @@ struct scenario {
 	bool elsewhere; /* the virtual router is on another interface */
 	bool no_accept; /* Accept_Mode is false */
 	bool away;      /* ... and known here to have its VIPs on another interface (DP-5) */
+	bool vmac;      /* the virtual MAC is used: MAC_VROUTER, and the interface has MAC_NIC */
 	bool second;    /* VRID 52 is Active here, with ADDR_VIP2 */
 	bool unicast;   /* with ADDR_PEER as a peer */
 	int min_ttl;
@@ -109,7 +110,7 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 		.down_adverts = (__u8)s->down_adverts,
 		.preempt_delay_ns = s->preempt_delay_ns,
 		.flags = s->csum | (s->no_preempt ? 0 : VX_CFG_PREEMPT) | (s->unicast ? VX_CFG_UNICAST : 0) |
-			 (s->no_accept ? VX_CFG_NO_ACCEPT : 0),
+			 (s->no_accept ? VX_CFG_NO_ACCEPT : 0) | (s->vmac ? VX_CFG_VMAC : 0),
 		.adver_ns = VX_NS_PER_S,
 		.vrid = 51,
 		.family = 4,
@@ -118,6 +119,7 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 		.auth_type = (__u8)s->auth_type,
 		.nvips = (__u8)s->nvips,
 	};
+	memcpy(cfg->nic, mac_bytes[MAC_NIC], 6);
 	if (s->auth)
 		memcpy(cfg->auth, s->auth, strlen(s->auth));
 	for (i = 0; i < s->nvips; i++)
@@ -132,6 +134,7 @@ static inline void scenario_addr(const struct dp_ops *dp, const struct vx_vr_con
 	__u32 bit = vx_filter_bit(k.addr);
 
 	memcpy(v.mac, mac_bytes[mac], 6);
+	memcpy(v.nic, mac_bytes[cfg->flags & VX_CFG_VMAC ? MAC_NIC : mac], 6);
 	bits->word[bit / 64] |= 1ULL << bit % 64;
 	dp->put(DP_ADDR4, &k, &v);
 }

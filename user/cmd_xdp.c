@@ -117,6 +117,7 @@ enum flag {
 	F_VERSION,
 	F_NO_PREEMPT,
 	F_NO_ACCEPT,
+	F_VMAC,
 	F_AUTH,
 	F_SRC,
 	F_PEER,
@@ -134,6 +135,7 @@ static const struct option attach_opts[] = {
 	{ "version", required_argument, NULL, F_VERSION },
 	{ "no-preempt", no_argument, NULL, F_NO_PREEMPT },
 	{ "no-accept", no_argument, NULL, F_NO_ACCEPT },
+	{ "vmac", no_argument, NULL, F_VMAC },
 	{ "auth-pass", required_argument, NULL, F_AUTH },
 	{ "src", required_argument, NULL, F_SRC },
 	{ "unicast-peer", required_argument, NULL, F_PEER },
@@ -171,6 +173,9 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 		return 0;
 	case F_NO_ACCEPT:
 		vr->accept = false;
+		return 0;
+	case F_VMAC:
+		vr->use_vmac = true;
 		return 0;
 	case F_AUTH:
 		return set_auth(vr, word);

@@ -340,13 +340,13 @@ static void finish_vmac(struct work *w)
 		CONF_WARN_AT(w->p, &vr->at, "%s: vmac_xmit_base is dropped in strict mode; remove it", vr->name);
 		vr->vmac_xmit_base = false;
 	}
-	if (vr->use_vmac)
-		CONF_WARN_AT(w->p, &vr->at,
-			     "%s: use_vmac is read but not carried out: the virtual addresses have the interface's own "
-			     "MAC, as without "
-			     "it, and hosts learn it from gratuitous ARP",
-			     vr->name);
-	else if (vr->vmac_xmit_base)
+	if (vr->use_vmac && vr->npeers)
+		CONF_WARN_AT(
+			w->p, &vr->at,
+			"%s: use_vmac: adverts to unicast peers leave with the interface's own MAC, all else with the "
+			"virtual one",
+			vr->name);
+	if (vr->vmac_xmit_base && !vr->use_vmac)
 		CONF_WARN_AT(w->p, &vr->at, "%s: vmac_xmit_base has no effect without use_vmac; remove it", vr->name);
 	if (vr->promote_secondaries)
 		CONF_WARN_AT(w->p, &vr->at,

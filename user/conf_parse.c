@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	SKIP_DEPTH_MAX = 64,     /* blocks inside a block that is skipped */
@@ -135,6 +136,28 @@ static void set_mcast_dst(struct conf_parser *p, const struct conf_key *k, const
 static void note_block(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
 	conf_note(p, k, l);
+}
+
+/* use_vmac [[name] IFNAME] [MAC] [netlink_notify_msg] [group G]: of all that only the virtual MAC itself is there without a macvlan. */
+static void put_vmac(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	size_t i;
+
+	conf_put_yes(p, k, l);
+	for (i = 1; i < l->nwords; i++) {
+		const char *word = l->word[i];
+
+		if (!strcmp(word, "group"))
+			i++;
+		else if (strchr(word, ':') && strncasecmp(word, "00:00:5e:00:01", strlen("00:00:5e:00:01")) != 0)
+			CONF_TELL_WARN(p, l, i, "the virtual MAC is always 00:00:5e:00:01:VRID; \"%s\" is not used",
+				       word);
+		else if (!strchr(word, ':') && strcmp(word, "name") != 0 && strcmp(word, "netlink_notify_msg") != 0)
+			CONF_TELL_WARN(p, l, i,
+				       "use_vmac makes no interface: none is called \"%s\", the addresses are on the "
+				       "instance's own, with the virtual MAC",
+				       word);
+	}
 }
 
 static void set_notify_deleted(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
@@ -350,7 +373,7 @@ static const struct conf_key instance_keys[] = {
 	  .max = 1,
 	  .words = CONF_WORDS_ANY },
 	{ .word = "promote_secondaries", .set = conf_put_yes, .off = VR(promote_secondaries) },
-	{ .word = "use_vmac", .set = conf_put_yes, .off = VR(use_vmac), .words = CONF_WORDS_ANY },
+	{ .word = "use_vmac", .set = put_vmac, .off = VR(use_vmac), .words = CONF_WORDS_ANY },
 	{ .word = "vmac_xmit_base", .set = conf_put_yes, .off = VR(vmac_xmit_base) },
 	NOT_DONE("use_vmac_addr", "addresses on other interfaces keep the interface's own MAC"),
 	NOT_DONE("use_ipvlan", "addresses go to the interface itself, with its own MAC"),

@@ -35,6 +35,8 @@ struct attached {
 	int ifindex;
 	char ifname[IFNAMSIZ];
 	enum xdp_attach_mode mode;
+	bool egress;   /* so is the program at tc egress */
+	bool own_hook; /* the qdisc for it was made by us */
 };
 
 struct dp {
@@ -284,10 +286,52 @@ int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *o
 	return 0;
 }
 
+/* ---- tc egress ---- */
+
+/* A fixed place, by which the next controller finds what a dead one left; in front of others it does not stop them. */
+enum { EGRESS_PRIORITY = 1, EGRESS_HANDLE = 0x56525250 };
+
+int dp_egress_attach(struct dp *dp, int ifindex)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(dp->skel->progs.vrrp_egress),
+			    .priority = EGRESS_PRIORITY, .handle = EGRESS_HANDLE, .flags = BPF_TC_F_REPLACE);
+	struct attached *a = dp->ifs;
+	int err;
+
+	while (a < dp->ifs + dp->nifs && a->ifindex != ifindex)
+		a++;
+	if (a == dp->ifs + dp->nifs)
+		return -ENODEV;
+	if (a->egress)
+		return 0;
+	err = bpf_tc_hook_create(&hook);
+	a->own_hook = !err;
+	if (err && err != -EEXIST)
+		return err;
+	err = bpf_tc_attach(&hook, &opts);
+	a->egress = !err;
+	return err;
+}
+
+/* A qdisc that was there before us, or that others use by now, stays. */
+static void egress_detach(int ifindex, bool own_hook)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .priority = EGRESS_PRIORITY, .handle = EGRESS_HANDLE);
+
+	bpf_tc_detach(&hook, &opts);
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	if (own_hook)
+		bpf_tc_hook_destroy(&hook);
+}
+
 static void detach(struct dp *dp, const struct attached *a)
 {
 	int err = xdp_program__detach(dp->prog, a->ifindex, a->mode, 0);
 
+	if (a->egress || a->own_hook)
+		egress_detach(a->ifindex, a->own_hook);
 	if (err && if_nametoindex(a->ifname) == (unsigned int)a->ifindex)
 		log_warn("%s: cannot detach the XDP program: %s; remove it with `vrrp-xdp detach %s`", a->ifname,
 			 strerror(-err), a->ifname);
@@ -442,7 +486,7 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 	}
 	if (err)
 		return explain_attach(err, ifname, mode, why);
-	a->ifindex = ifindex;
+	*a = (struct attached){ .ifindex = ifindex };
 	a->mode = out->mode == DP_MODE_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 	snprintf(a->ifname, sizeof(a->ifname), "%s", ifname);
 	dp->nifs++;
@@ -531,6 +575,7 @@ static bool addr_change(struct vx_addr4_val *v, const struct dp_addr *a, bool pr
 	if (present && a->flag == VX_ADDR_VIP) {
 		v->slot = a->slot;
 		memcpy(v->mac, a->mac, sizeof(v->mac));
+		memcpy(v->nic, a->nic, sizeof(v->nic));
 	}
 	return memcmp(v, &old, sizeof(old));
 }
@@ -543,6 +588,8 @@ int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 	bool known = !bpf_map_lookup_elem(fd, &k, &v);
 
 	if (!present && a->flag == VX_ADDR_VIP && v.slot != a->slot) /* another router's by now (KA-19) */
+		return 0;
+	if (!present && a->flag == VX_ADDR_AWAY && v.away != a->slot)
 		return 0;
 	if (!addr_change(&v, a, present))
 		return 0;
@@ -726,6 +773,7 @@ int dp_leftovers_remove(int ifindex, const char *ifname, void (*vip)(void *arg, 
 		if (found) {
 			tell_vips(xdp_program__fd(found), ifindex, vip, arg);
 			err = xdp_program__detach(found, ifindex, xdp_multiprog__attach_mode(mp), 0);
+			egress_detach(ifindex, false);
 		}
 		xdp_multiprog__close(mp);
 	}

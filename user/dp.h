@@ -51,6 +51,9 @@ void dp_free(struct dp *dp);
 int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
 	      struct dp_attachment *out, char why[DP_ERR_LEN]);
 
+/* Keeps the kernel's ARP from telling hosts another MAC than the virtual one (ARP-12), until dp_detach(). Again is no error. 0 or -errno. */
+int dp_egress_attach(struct dp *dp, int ifindex);
+
 /* Takes the program off @ifindex and removes its pins; the interface may be gone already. */
 void dp_detach(struct dp *dp, int ifindex);
 
@@ -77,6 +80,7 @@ struct dp_addr {
 	uint32_t flag;
 	uint32_t slot;  /* VX_ADDR_VIP, VX_ADDR_AWAY: of its virtual router */
 	uint8_t mac[6]; /* VX_ADDR_VIP: what ARP is answered with */
+	uint8_t nic[6]; /* VX_ADDR_VIP: the MAC of the interface */
 };
 /* Sets or clears it; of a VIP that is there already the slot and the MAC become those of @a. 0 or -errno. */
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present);

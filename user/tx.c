@@ -126,6 +126,17 @@ int tx_join(struct tx *tx, __be32 group)
 	return setsockopt(tx->frames.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mr, sizeof(mr)) ? -errno : 0;
 }
 
+int tx_mac(struct tx *tx, const uint8_t mac[6], bool in)
+{
+	struct packet_mreq mr = { .mr_ifindex = tx->ifindex, .mr_type = PACKET_MR_UNICAST, .mr_alen = 6 };
+
+	memcpy(mr.mr_address, mac, 6);
+	return setsockopt(tx->frames.fd, SOL_PACKET, in ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &mr,
+			  sizeof(mr))
+		       ? -errno
+		       : 0;
+}
+
 /* A frame that cannot be sent is skipped: the next one may be for another peer. */
 static int queue_flush(struct queue *q)
 {

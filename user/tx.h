@@ -20,6 +20,9 @@ void tx_free(struct tx *tx);
 /* Joins another multicast group (vrrp_mcast_group4); again is no error. 0 or -errno. */
 int tx_join(struct tx *tx, __be32 group);
 
+/* The NIC takes frames to @mac in as well, or no longer. 0 or -errno. */
+int tx_mac(struct tx *tx, const uint8_t mac[6], bool in);
+
 /*
  * Queue one frame, or one IPv4 packet for @dst, until tx_flush(). @data is borrowed until then; *@sent (may be NULL) becomes
  * true when it has left, and stays as it is when it could not.

@@ -42,6 +42,11 @@ size_t vr_frame_head(const struct vr *r)
 	return r->conf->unicast ? 0 : sizeof(struct vx_eth);
 }
 
+const uint8_t *vr_mac_on(const struct vr *r, const struct vr_if *f)
+{
+	return f == r->iface && r->conf->use_vmac ? r->mac : f->mac;
+}
+
 /* frames[0..nframes) are the adverts, frames[nframes..2*nframes) the same with priority 0. */
 uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0)
 {
@@ -72,7 +77,7 @@ static void build_frame(struct vr *r, size_t i, bool prio0, const __be32 *vips)
 		struct vx_eth *eth = (struct vx_eth *)f;
 
 		memcpy(eth->dst, (uint8_t[]){ 0x01, 0x00, 0x5e, group[1] & 0x7f, group[2], group[3] }, 6);
-		memcpy(eth->src, r->mac, 6);
+		memcpy(eth->src, c->vmac_xmit_base ? r->nic : r->mac, 6);
 		eth->type = VX_BE16(VX_ETH_P_IP);
 	}
 	advert_build(f + vr_frame_head(r), &p, 0);
@@ -83,11 +88,14 @@ int vr_build(struct vr *r)
 	__be32 vips[ADVERT_MAX_ADDRS];
 	size_t i;
 
-	memcpy(r->mac, r->iface->mac, sizeof(r->mac));
+	memcpy(r->nic, r->iface->mac, sizeof(r->nic));
+	memcpy(r->cfg.nic, r->nic, sizeof(r->cfg.nic));
+	if (!r->conf->use_vmac)
+		memcpy(r->mac, r->nic, sizeof(r->mac));
 	for (i = 0; i < r->nadvertised; i++)
 		vips[i] = vr_conf_addr4(&r->vips[i].conf->addr);
 	for (i = 0; i < r->nvips; i++)
-		vr_vip_build(&r->vips[i]);
+		vr_vip_build(r, &r->vips[i]);
 	for (i = 0; i < r->nframes; i++) {
 		build_frame(r, i, false, vips);
 		build_frame(r, i, true, vips);

@@ -98,7 +98,9 @@ struct vr {
 	uint32_t slot;
 	struct fsm fsm;
 	struct vx_vr_config cfg;
-	uint8_t mac[6];      /* that frames and maps were built with */
+	uint8_t nic[6];      /* of the interface, that frames and maps were built with */
+	uint8_t mac[6];      /* that we speak with: the same, or the virtual one */
+	bool mac_in;         /* the NIC takes frames to the virtual one */
 	struct vr_vip *vips; /* the advertised ones, then the excluded; owned */
 	size_t nvips, nadvertised;
 	struct vr_route *routes; /* owned */

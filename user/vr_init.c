@@ -51,6 +51,10 @@ void vr_configure(struct vr *r)
 		k->flags |= VX_CFG_CSUM_9568;
 	if (c->csum != CONF_CSUM_RFC9568)
 		k->flags |= VX_CFG_CSUM_5798;
+	if (c->use_vmac) { /* WF-14 */
+		k->flags |= VX_CFG_VMAC;
+		memcpy(r->mac, (uint8_t[]){ 0x00, 0x00, 0x5e, 0x00, 0x01, c->vrid }, sizeof(r->mac));
+	}
 	if (!c->accept)
 		k->flags |= VX_CFG_NO_ACCEPT;
 }

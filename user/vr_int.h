@@ -13,6 +13,10 @@ __be32 vr_conf_addr4(const struct conf_addr *a);
 int vr_build(struct vr *r);
 /* The frame of an advert to peer @i (multicast: 0); see also vr_frame_head(). */
 uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0);
+/* The MAC that @vip is announced with. */
+const uint8_t *vr_vip_mac(const struct vr *r, const struct vr_vip *vip);
+/* The MAC of a VIP on @f: virtual on the router's own interface, if it is to be; that of @f elsewhere. */
+const uint8_t *vr_mac_on(const struct vr *r, const struct vr_if *f);
 /* Bytes in front of the IPv4 packet of an advert: Ethernet where we address the frame, nothing where the kernel does. */
 size_t vr_frame_head(const struct vr *r);
 /* There is something to carry out for @r at the end of this turn. */
@@ -41,8 +45,8 @@ void vrs_commit(struct vrs *v);
 /* vr_garp.c */
 
 void vr_announce_init(struct vr *r);
-/* Builds the announcement of @vip with the MAC of the interface that has it. */
-void vr_vip_build(struct vr_vip *vip);
+/* Builds the announcement of @vip with the MAC that it has. */
+void vr_vip_build(const struct vr *r, struct vr_vip *vip);
 /* Queues @repeat announcements of each VIP that is marked: now, or one after the other where pauses are configured. */
 void vr_announce(struct vr *r, unsigned int repeat);
 /* Marks every VIP that is installed (invariant 6: only what was installed is announced). */

@@ -90,6 +90,9 @@ static const char *interface_hold(const struct vr *r, __be32 src)
 		return f->cannot ? f->cannot : "the interface could not be opened";
 	if (f->xdp_seen && (!f->xdp_id || (!f->attachment.shared && f->xdp_id != dp_prog_id(r->all->dp))))
 		return "somebody took the XDP program off or replaced it; restart vrrp-xdp";
+	/* there the kernel has classified a frame before XDP sees it, and does not look again */
+	if (r->conf->use_vmac && f->attachment.mode == DP_MODE_NATIVE && !strcmp(f->kind, "veth"))
+		return "veth takes frames to the virtual MAC in generic mode only; run with --mode auto or skb";
 	if (!src)
 		return "the interface has no IPv4 address besides the virtual ones";
 	/* a unicast peer's adverts would not reach us there, and a deaf Backup takes over */
@@ -251,11 +254,11 @@ static bool other_macs(const struct vr *r)
 {
 	const struct vr_vip *vip;
 
-	if (memcmp(r->mac, r->iface->mac, sizeof(r->mac)))
+	if (memcmp(r->nic, r->iface->mac, sizeof(r->nic)))
 		return true;
 	for (vip = r->vips; vip < r->vips + r->nvips; vip++)
 		if (vip->dev->ethernet &&
-		    (!vip->frame_len || memcmp(((const struct vx_eth *)vip->frame)->src, vip->dev->mac, 6)))
+		    (!vip->frame_len || memcmp(((const struct vx_eth *)vip->frame)->src, vr_vip_mac(r, vip), 6)))
 			return true;
 	return false;
 }

@@ -87,7 +87,8 @@ int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present)
 		return 0;
 	a.ifindex = at->ifindex;
 	a.addr = vr_conf_addr4(&vip->conf->addr);
-	memcpy(a.mac, at->mac, sizeof(a.mac));
+	memcpy(a.mac, vr_mac_on(r, at), sizeof(a.mac));
+	memcpy(a.nic, at->mac, sizeof(a.nic));
 	vip->at = present ? at : NULL;
 	err = dp_addr_set(r->all->dp, &a, present);
 	return err ? err : place_away_all(r, vip, present && !r->conf->accept);
@@ -159,6 +160,23 @@ int vr_peers_place(struct vr *r, bool present)
 	return err;
 }
 
+/* Frames to the virtual MAC come in from here on, and no ARP of the kernel's tells hosts another (ARP-12, RX-41). */
+static int open_vmac(struct vr *r)
+{
+	int err = tx_mac(r->iface->tx, r->mac, true);
+
+	if (err)
+		return err;
+	r->mac_in = true;
+	err = dp_egress_attach(r->all->dp, r->iface->ifindex);
+	if (err)
+		log_warn("%s: no program at tc egress of %s: %s; hosts may learn the NIC's MAC from the kernel's ARP; "
+			 "the "
+			 "kernel needs CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS",
+			 r->conf->name, r->iface->name, strerror(-err));
+	return 0;
+}
+
 int vr_place(struct vr *r)
 {
 	int err = 0;
@@ -170,6 +188,8 @@ int vr_place(struct vr *r)
 		err = place_group(r, true);
 	if (!err && own_group(r))
 		err = tx_join(r->iface->tx, r->cfg.group);
+	if (!err && r->conf->use_vmac && !r->mac_in)
+		err = open_vmac(r);
 	if (!err)
 		err = dp_index_set(r->all->dp, &r->cfg, r->conf->vrid, r->slot);
 	r->placed = !err;
@@ -182,6 +202,9 @@ void vr_unplace(struct vr *r)
 
 	for (i = 0; i < r->nvips; i++)
 		vr_vip_place(r, &r->vips[i], false);
+	if (r->mac_in)
+		tx_mac(r->iface->tx, r->mac, false);
+	r->mac_in = false;
 	if (!r->placed)
 		return;
 	if (own_group(r))

@@ -32,7 +32,7 @@ static bool same_router(const struct vr *r, const struct conf_vr *c)
 {
 	const struct conf_vr *o = r->conf;
 
-	return o->vrid == c->vrid && o->family == c->family && o->unicast == c->unicast &&
+	return o->vrid == c->vrid && o->family == c->family && o->unicast == c->unicast && o->use_vmac == c->use_vmac &&
 	       !strcmp(o->ifname, c->ifname) && (!c->unicast || conf_addr_eq(&o->src, &c->src));
 }
 

@@ -30,8 +30,9 @@ static const struct class
 } classes[] = {
 	{ "empty", "a program that passes everything", "empty", 0, 0, XDP_PASS, IN_ACTIVE(), PACKET() },
 	{ "tcp_stranger", "TCP to an address that is not ours", "vrrp_xdp", 0, 10, XDP_PASS, IN_ACTIVE(.nvips = 4),
-	  PACKET(.dst = ADDR_STRANGER) },
-	{ "tcp_vip", "TCP to a VIP, lease valid", "vrrp_xdp", 0, 0, XDP_PASS, IN_ACTIVE(.nvips = 4), PACKET() },
+	  PACKET(.eth_dst = MAC_NIC, .dst = ADDR_STRANGER) },
+	{ "tcp_vip", "TCP to a VIP, lease valid", "vrrp_xdp", 0, 0, XDP_PASS, IN_ACTIVE(.nvips = 4),
+	  PACKET(.eth_dst = MAC_NIC) },
 	{ "arp_restore", "makes a request of an ARP answer", "arp_restore", 0, 0, XDP_TX, IN_ACTIVE(), ARP() },
 	{ "arp_answer", "ARP request for a VIP answered", "arp_answer", 3, 60, XDP_TX, IN_ACTIVE(), ARP() },
 	{ "arp_stranger", "ARP request for a host passed", "vrrp_xdp", 0, 0, XDP_PASS, IN_ACTIVE(),
@@ -40,6 +41,10 @@ static const struct class
 	  ADVERT3() },
 	{ "advert_v2", "v2 advert with a password absorbed in Backup", "vrrp_xdp", 0, 100, XDP_DROP, IN_BACKUP(V2PASS),
 	  ADVERT2PASS() },
+	{ "tcp_vmac", "TCP by the virtual MAC of a router without one", "vrrp_xdp", 0, 0, XDP_PASS, IN_ACTIVE(),
+	  PACKET(.dst = ADDR_STRANGER) },
+	{ "vmac_drop", "... dropped in Backup, where it is used", "vrrp_xdp", 0, 0, XDP_DROP, IN_BACKUP(.vmac = true),
+	  PACKET(.dst = ADDR_STRANGER) },
 	{ "advert_bad", "v3 advert with a wrong checksum dropped", "vrrp_xdp", 0, 0, XDP_DROP, IN_BACKUP(),
 	  ADVERT3(.csum = FRAME_CSUM_WRONG) },
 };
