@@ -8,7 +8,7 @@ UNIT_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Iuser -I.
 RUN_UNIT := test_exec test_notify test_track
 RUN_SRC := user/exec.c user/loop.c user/timer.c user/log.c
 test_exec_SRC := $(RUN_SRC)
-test_notify_SRC := user/notify.c $(RUN_SRC)
+test_notify_SRC := user/notify.c user/notify_script.c $(RUN_SRC)
 test_track_SRC := $(wildcard user/track*.c) $(RUN_SRC)
 build/tests/test_notify: | build/tests/vrrp-xdp-mail
 
@@ -81,7 +81,7 @@ PURE := $(wildcard include/*.h) user/fsm.c user/fsm.h user/timer.c user/timer.h 
 check-deps:
 	$(Q)! grep -nE '#include [<"](sys/socket|net/|bpf/|xdp/|libmnl|time\.h|log\.h|loop\.h)' $(PURE)
 	$(Q)! grep -ln '"vr\.h"' user/tx.c user/nl.c user/dp.c user/ctl.c user/loop.c user/log.c \
-		user/exec.c user/track*.c user/notify.c
+		user/exec.c user/track*.c user/notify*.c
 	$(Q)for h in include/*.h; do \
 		$(CC) $(WARN) -Iinclude -fsyntax-only -include $$h -x c /dev/null && \
 		$(CLANG) $(BPF_CFLAGS) -fsyntax-only -include $$h -x c /dev/null || exit 1; done

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "notify_script.h"
 
 #ifndef VX_LIBEXEC
 #define VX_LIBEXEC "/usr/local/libexec/vrrp-xdp"
@@ -21,9 +22,7 @@
 
 enum {
 	NFIFOS = 2,
-	SCRIPTS_MAX =
-		256, /* at once, and so many mails: an instance that flaps before scripts that hang must not fork without bound */
-	MAILS_MAX = 16,
+	MAILS_MAX = 16,  /* at once: an instance that flaps must not fork without bound */
 	RECIPIENTS = 40, /* of one mail program; with its options fewer than EXEC_ARGS_MAX */
 	LINE_LEN = 512,
 };
@@ -38,20 +37,20 @@ struct fifo {
 	struct exec_job *script;
 };
 
-/* A notify script or mail program that runs; a NULL @job: free. */
+/* A mail program that runs; a NULL @job: free. */
 struct run {
 	struct notify *n;
 	struct exec_job *job;
 };
 
 struct notify {
-	struct loop *loop;
 	struct exec *exec;
 	const struct conf *conf;
 	struct fifo *fifos[NFIFOS]; /* notify_fifo, vrrp_notify_fifo; NULL: none */
-	struct run scripts[SCRIPTS_MAX], mails[MAILS_MAX];
-	bool said_scripts_full, said_mails_full, said_mail_failed; /* said once, until it works again */
-	char mailer[PATH_MAX];                                     /* "": there is none */
+	struct notify_scripts *scripts;
+	struct run mails[MAILS_MAX];
+	bool said_mails_full, said_mail_failed; /* said once, until it works again */
+	char mailer[PATH_MAX];                  /* "": there is none */
 };
 
 static const char *const state_name[] = {
@@ -96,55 +95,10 @@ static const char *kind_name(const struct notify_about *who)
 	return who->group ? "GROUP" : "INSTANCE";
 }
 
-static struct run *free_run(struct run *runs, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (!runs[i].job)
-			return &runs[i];
-	return NULL;
-}
-
-static void on_script_end(void *arg, enum exec_end end, int code)
-{
-	struct run *r = arg;
-
-	(void)end;
-	(void)code;
-	r->job = NULL;
-}
-
 static void run_script(struct notify *n, const struct notify_about *who, const struct conf_cmd *cmd,
 		       const char *const *extra)
 {
-	struct exec_cmd e = {
-		.argv = cmd->argv,
-		.extra = extra,
-		.uid = cmd->uid,
-		.gid = cmd->gid,
-		.supplementary_groups = n->conf->globals.supplementary_groups,
-	};
-	struct run *r;
-	int err;
-
-	if (!cmd->argv)
-		return;
-	r = free_run(n->scripts, SCRIPTS_MAX);
-	if (!r) {
-		if (!n->said_scripts_full)
-			log_err("%s: %d notify scripts run already; %s and what follows is not run until some end, "
-				"make them "
-				"end by themselves",
-				who->name, SCRIPTS_MAX, cmd->argv[0]);
-		n->said_scripts_full = true;
-		return;
-	}
-	n->said_scripts_full = false;
-	err = exec_start(n->exec, &e, 0, on_script_end, r, &r->job);
-	if (err)
-		log_err("%s: cannot run notify script %s: %s; check the file and its user", who->name, cmd->argv[0],
-			strerror(-err));
+	notify_scripts_run(n->scripts, who->group, who->name, cmd, extra, n->conf->globals.supplementary_groups);
 }
 
 static void run_scripts(struct notify *n, const struct notify_about *who, enum notify_state state)
@@ -156,6 +110,7 @@ static void run_scripts(struct notify *n, const struct notify_about *who, enum n
 
 	if (!who->cmds)
 		return;
+	notify_scripts_next_change(n->scripts);
 	cmd = state_script(who->cmds, state, &any);
 	if (cmd)
 		run_script(n, who, cmd, NULL);
@@ -213,10 +168,20 @@ static void on_mail_end(void *arg, enum exec_end end, int code)
 	r->n->said_mail_failed = !ok;
 }
 
+static struct run *free_mail(struct notify *n)
+{
+	size_t i;
+
+	for (i = 0; i < MAILS_MAX; i++)
+		if (!n->mails[i].job)
+			return &n->mails[i];
+	return NULL;
+}
+
 static void start_mailer(struct notify *n, char *const *argv)
 {
 	struct exec_cmd e = { .argv = argv, .uid = geteuid(), .gid = getegid() }; /* it gives up its rights by itself */
-	struct run *r = free_run(n->mails, MAILS_MAX);
+	struct run *r = free_mail(n);
 	uint64_t timeout = n->conf->globals.smtp_timeout_s * NS_PER_S;
 	int err;
 
@@ -557,26 +522,19 @@ int notify_reload(struct notify *n, const struct conf *conf)
 int notify_new(struct notify **out, struct loop *loop, struct exec *exec, const struct conf *conf)
 {
 	struct notify *n = calloc(1, sizeof(*n));
+	int err = n ? notify_scripts_new(&n->scripts, loop, exec) : -ENOMEM;
 	size_t i;
 
-	if (!n)
-		return -ENOMEM;
-	n->loop = loop;
+	if (err) {
+		free(n);
+		return err;
+	}
 	n->exec = exec;
-	for (i = 0; i < SCRIPTS_MAX; i++)
-		n->scripts[i].n = n;
 	for (i = 0; i < MAILS_MAX; i++)
 		n->mails[i].n = n;
 	notify_reload(n, conf);
 	*out = n;
 	return 0;
-}
-
-static void forget(struct run *runs, size_t n)
-{
-	while (n--)
-		if (runs[n].job)
-			exec_forget(runs[n].job);
 }
 
 /* Scripts and mails on their way go on: exec_drain() waits for them. */
@@ -586,8 +544,10 @@ void notify_free(struct notify *n)
 
 	if (!n)
 		return;
-	forget(n->scripts, SCRIPTS_MAX);
-	forget(n->mails, MAILS_MAX);
+	notify_scripts_free(n->scripts);
+	for (i = 0; i < MAILS_MAX; i++)
+		if (n->mails[i].job)
+			exec_forget(n->mails[i].job);
 	for (i = 0; i < NFIFOS; i++)
 		fifo_free(n, n->fifos[i]);
 	free(n);

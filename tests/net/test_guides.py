@@ -225,12 +225,13 @@ def self_balancing(lab, program):
     assert g.fetch("http://192.168.0.12/") == "r2"
     g.stop("r1")
     backups = {"r2": "r3", "r3": "r2"}  # of equal priority: whose timer is first, or with both the greater address
-    lab.wait_until(lambda: any(vip in lab.addrs(a) and vip not in lab.addrs(b) and vip in lab.addrs(b, "lo")
+    in_order = program == "vrrp-xdp"    # where both timers expire, the loser's two scripts run at once with keepalived (D-36)
+    lab.wait_until(lambda: any(vip in lab.addrs(a) and vip not in lab.addrs(b) and (vip in lab.addrs(b, "lo") or not in_order)
                                for a, b in backups.items()), 10, "the takeover")
     active = next(a for a in backups if vip in lab.addrs(a))
-    assert_active(active, [backups[active]])
+    assert_active(active, [backups[active]] if in_order else [])
     g.start("r1", "self-balancing-dr")
-    assert_active(active, ["r1", backups[active]])
+    assert_active(active, ["r1", backups[active]] if in_order else ["r1"])
 
 
 GUIDES = {"kubernetes": kubernetes, "thinlinc": thinlinc, "postgres": postgres, "loadbalancer": loadbalancer,

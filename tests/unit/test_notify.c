@@ -145,7 +145,7 @@ static void each_state_has_its_script(void **state)
 	assert_non_null(strstr(out, "deleted"));
 }
 
-/* Each run says it is there and waits for the other. */
+/* Each run says it is there and waits for the other: a script that does not end holds up the next change's for no more than a second. */
 static void two_runs_of_one_script_do_not_wait_for_each_other(void **state)
 {
 	struct rig *r = *state;
@@ -158,6 +158,51 @@ static void two_runs_of_one_script_do_not_wait_for_each_other(void **state)
 	tell(r, NOTIFY_MASTER);
 	tell(r, NOTIFY_BACKUP);
 	wait_lines(r, "out", 2);
+}
+
+static const char *at_line(struct rig *r, int n, const char *word)
+{
+	const char *out = wait_lines(r, "out", n), *at = strstr(out, word);
+
+	assert_non_null(at);
+	return at;
+}
+
+/* D-36: the scripts of a change that came a moment later do not overtake; those of another instance do. */
+static void scripts_of_one_instance_run_in_the_order_of_its_changes(void **state)
+{
+	struct rig *r = *state;
+
+	r->cmds.master = logs(r, "slow");
+	r->cmds.backup = logs(r, "quick");
+	r->cmds.stop = logs(r, "other");
+	snprintf(r->text[0], sizeof(r->text[0]), "while ! test -e %s/go; do sleep 0.02; done; echo slow >>%s/out",
+		 r->w->dir, r->w->dir);
+	snprintf(r->text[2], sizeof(r->text[2]), "echo other >>%s/out; echo >%s/go", r->w->dir, r->w->dir);
+	start(r);
+	tell(r, NOTIFY_MASTER);
+	tell(r, NOTIFY_BACKUP);
+	tell_group(r, NOTIFY_STOP);
+	assert_true(at_line(r, 3, "other") < at_line(r, 3, "slow"));
+	assert_true(at_line(r, 3, "slow") < at_line(r, 3, "quick"));
+}
+
+/* A stop does not wait: what was still to run is run. */
+static void scripts_that_wait_are_run_at_the_end(void **state)
+{
+	struct rig *r = *state;
+	struct lines l;
+
+	r->cmds.any = logs(r, "any");
+	snprintf(r->text[0], sizeof(r->text[0]), "echo $2 >>%s/out; exec sleep 1000", r->w->dir);
+	start(r);
+	tell(r, NOTIFY_MASTER);
+	tell(r, NOTIFY_BACKUP);
+	notify_free(r->notify);
+	r->notify = NULL;
+	l = (struct lines){ .path = in_dir(r->w, "out"), .n = 2 };
+	run_until(r->w, has_lines, &l);
+	assert_non_null(strstr(content(l.path), "BACKUP"));
 }
 
 static int open_fifo(struct rig *r, const char *name)
@@ -519,6 +564,8 @@ int main(void)
 		T(scripts_get_their_arguments),
 		T(each_state_has_its_script),
 		T(two_runs_of_one_script_do_not_wait_for_each_other),
+		T(scripts_of_one_instance_run_in_the_order_of_its_changes),
+		T(scripts_that_wait_are_run_at_the_end),
 		T(fifo_lines_are_keepaliveds),
 		T(one_path_gets_one_line),
 		T(full_fifo_drops_and_recovers),
