@@ -261,12 +261,13 @@ class Player:
 
     def observe(self, garps, since):
         """All there is, without this run's own names. Announced: what it did not hold at the last look; a second burst, five
-        seconds after the first, falls before or after a look by chance."""
+        seconds after the first, falls before or after a look by chance, as the last of a burst cut short by a better router."""
         new, sending, announced = self.ear.take(since)
         state = {key: value for key, value in self.snapshot().items() if not key.startswith("_")}
         held = {line.split()[1].split("/")[0] for line in state["addrs"]}
         fresh, self._held = sorted((announced.keys() & held) - self._held), held
-        seen = {**state, **self.told(), "adverts": new, "sending": sending, "announced": announced if garps else fresh}
+        counts = {addr: n for addr, n in announced.items() if addr in held}
+        seen = {**state, **self.told(), "adverts": new, "sending": sending, "announced": counts if garps else fresh}
         return json.loads(json.dumps(seen, sort_keys=True).replace(str(self.home), "%DIR%").replace(self.tag, "%TAG%"))
 
 
