@@ -445,6 +445,7 @@ static json_t *globals_json(const struct conf_globals *g)
 	put_text(j, "default_interface", g->default_interface);
 	put_bool(j, "dynamic_interfaces", g->dynamic_interfaces);
 	put_bool(j, "vrrp_strict", g->strict);
+	put_text(j, "xdp_replaced", g->replaced == CONF_REPLACED_FAULT ? "fault" : "restore");
 	put_scripts(j, g);
 	put_process(j, g);
 	return j;

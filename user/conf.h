@@ -229,6 +229,9 @@ enum conf_csum { CONF_CSUM_AUTO, CONF_CSUM_RFC9568, CONF_CSUM_RFC5798 };
 
 enum conf_mode { CONF_MODE_AUTO, CONF_MODE_NATIVE, CONF_MODE_SKB };
 
+/* Somebody takes our XDP program off an interface, or puts another one in its place: attach again, or Initialize until it is back. */
+enum conf_replaced { CONF_REPLACED_RESTORE, CONF_REPLACED_FAULT };
+
 struct conf_vr {
 	char name[CONF_NAME_MAX]; /* keepalived's instance name; "eth0/51" for attach */
 	struct conf_at at;        /* where the block starts */
@@ -341,7 +344,8 @@ struct conf_globals {
 	const char *cpu_affinity; /* words of vrrp_cpu_affinity; NULL: none */
 	const char *process_name; /* NULL: none */
 	unsigned int child_wait_s;
-	bool strict; /* vrrp_strict */
+	bool strict;                 /* vrrp_strict */
+	enum conf_replaced replaced; /* xdp_replaced */
 };
 
 struct conf {

@@ -157,6 +157,19 @@ static void set_process_names(struct conf_parser *p, const struct conf_key *k, c
 		p->conf->globals.process_name = conf_keep(p, "keepalived_vrrp");
 }
 
+/* Our own word. */
+static void set_replaced(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	enum conf_replaced *out = &p->conf->globals.replaced;
+
+	if (!strcmp(l->word[1], "restore"))
+		*out = CONF_REPLACED_RESTORE;
+	else if (!strcmp(l->word[1], "fault"))
+		*out = CONF_REPLACED_FAULT;
+	else
+		CONF_TELL_ERROR(p, l, 1, "xdp_replaced \"%.60s\" is not known; write %s", l->word[1], k->what);
+}
+
 static void set_nice(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
 	int64_t n;
@@ -247,6 +260,7 @@ static const struct conf_key keys[] = {
 	  .what = "numbers of CPUs",
 	  .words = CONF_WORDS_ANY },
 	{ .word = "xdp_mode", .set = conf_put_mode, .what = "native, skb or auto" },
+	{ .word = "xdp_replaced", .set = set_replaced, .what = "restore or fault" },
 
 	NOT_DONE("max_auto_priority", "the scheduling priority stays as vrrp_rt_priority has it"),
 	NOT_DONE("min_auto_priority_delay", "the scheduling priority stays as vrrp_rt_priority has it"),

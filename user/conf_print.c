@@ -215,6 +215,17 @@ static const char *mode_word(enum conf_mode mode)
 	return "auto";
 }
 
+static const char *replaced_word(enum conf_replaced replaced)
+{
+	switch (replaced) {
+	case CONF_REPLACED_RESTORE:
+		break;
+	case CONF_REPLACED_FAULT:
+		return "fault";
+	}
+	return "restore";
+}
+
 static void put_globals(struct out *o, const struct conf *c)
 {
 	const struct conf_globals *g = &c->globals;
@@ -234,7 +245,8 @@ static void put_globals(struct out *o, const struct conf *c)
 		put(o, "\tdynamic_interfaces%s\n", g->dynamic_allow_if_changes ? " allow_if_changes" : "");
 	put_scripts_of_globals(o, g);
 	put_process(o, g);
-	put(o, "\txdp_mode %s\n}\n", mode_word(c->mode));
+	put(o, "\txdp_mode %s\n", mode_word(c->mode));
+	put(o, "\txdp_replaced %s\n}\n", replaced_word(g->replaced));
 	put(o, "child_wait_time %u\n", g->child_wait_s);
 }
 

@@ -835,6 +835,20 @@ static void own_xdp_mode_is_read_at_the_root_too(void **state)
 	run_end(&r);
 }
 
+static void own_xdp_replaced_knows_two_words(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 192.0.2.1 }\n}\n");
+	assert_silent(&r);
+	assert_int_equal(r.conf.globals.replaced, CONF_REPLACED_RESTORE);
+	run_end(&r);
+	run_text(&r, "global_defs {\n xdp_replaced Fault\n}\n");
+	assert_one_error(&r, "t.conf:2:15: error: xdp_replaced \"Fault\" is not known; write restore or fault");
+	run_end(&r);
+}
+
 static void unknown_interface_waits_with_dynamic_interfaces(void **state)
 {
 	struct run r;
@@ -1467,6 +1481,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(columns_are_those_of_the_physical_line),
 		cmocka_unit_test(blocks_of_ipvs_are_said_once),
 		cmocka_unit_test(own_xdp_mode_is_read_at_the_root_too),
+		cmocka_unit_test(own_xdp_replaced_knows_two_words),
 		cmocka_unit_test(unknown_interface_waits_with_dynamic_interfaces),
 		cmocka_unit_test(min_garp_changes_built_in_defaults_only),
 		cmocka_unit_test(group_trackers_are_in_every_member),
