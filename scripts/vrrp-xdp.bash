@@ -19,10 +19,10 @@ _vrrp_xdp_words()
 	attach,--mode | run,--mode) echo auto native skb ;;
 	attach,--version) echo 2 3 ;;
 	attach,--checksum) echo auto rfc9568 rfc5798 ;;
-	attach,--vrid | attach,--vip | attach,--priority | attach,--advert-int | attach,--auth-pass | attach,--src | \
+	attach,--vrid | attach,--vip | attach,--vlan | attach,--priority | attach,--advert-int | attach,--auth-pass | attach,--src | \
 		attach,--unicast-peer | *,--rt-priority | *,-i) ;;
 	attach,attach | detach,detach) _vrrp_xdp_interfaces ;;
-	attach,*) echo --vrid --vip --priority --advert-int --version --no-preempt --no-accept --vmac --auth-pass --src --unicast-peer \
+	attach,*) echo --vrid --vip --vlan --priority --advert-int --version --no-preempt --no-accept --vmac --auth-pass --src --unicast-peer \
 		--mode --checksum --rt-priority -v ;;
 	run,*) echo -f --mode --rt-priority -i -v ;;
 	check,*) echo -f -i --json ;;

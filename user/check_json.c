@@ -228,6 +228,8 @@ static void put_protocol(json_t *j, const struct conf_vr *vr)
 {
 	put_text(j, "state", vr->state_master ? "MASTER" : "BACKUP");
 	put_text(j, "interface", vr->ifname);
+	if (vr->vlan)
+		put_int(j, "xdp_vlan", vr->vlan);
 	put_int(j, "virtual_router_id", vr->vrid);
 	put_int(j, "version", vr->version);
 	put_text(j, "family", vr->family == 6 ? "inet6" : "inet");

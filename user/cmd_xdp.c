@@ -98,6 +98,20 @@ static int set_checksum(struct conf_vr *vr, const char *word)
 	return i >= 0 ? 0 : EXIT_USAGE;
 }
 
+static int set_vlan(struct conf_vr *vr, const char *word)
+{
+	int n = 0, rc;
+
+	if (!strcmp(word, "0")) {
+		log_err("--vlan 0 is the priority tag, that is untagged; leave it out, or use a number from %d to %d",
+			CONF_VLAN_MIN, CONF_VLAN_MAX);
+		return EXIT_USAGE;
+	}
+	rc = run_number("--vlan", word, CONF_VLAN_MIN, CONF_VLAN_MAX, &n);
+	vr->vlan = (uint16_t)n;
+	return rc;
+}
+
 static int set_auth(struct conf_vr *vr, const char *word)
 {
 	if (!word[0] || strlen(word) > CONF_AUTH_LEN) {
@@ -111,6 +125,7 @@ static int set_auth(struct conf_vr *vr, const char *word)
 
 enum flag {
 	F_VRID = 256,
+	F_VLAN,
 	F_VIP,
 	F_PRIORITY,
 	F_ADVERT_INT,
@@ -129,6 +144,7 @@ enum flag {
 /* clang-format off */
 static const struct option attach_opts[] = {
 	{ "vrid", required_argument, NULL, F_VRID },
+	{ "vlan", required_argument, NULL, F_VLAN },
 	{ "vip", required_argument, NULL, F_VIP },
 	{ "priority", required_argument, NULL, F_PRIORITY },
 	{ "advert-int", required_argument, NULL, F_ADVERT_INT },
@@ -156,6 +172,8 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 		rc = run_number("--vrid", word, 1, 255, &n);
 		vr->vrid = n;
 		return rc;
+	case F_VLAN:
+		return set_vlan(vr, word);
 	case F_VIP:
 		return add_vip(vr, word);
 	case F_PRIORITY:
@@ -259,7 +277,10 @@ static int attach_flags(struct conf *conf, const char *ifname, int argc, char *a
 			"2, or leave it out");
 		return EXIT_USAGE;
 	}
-	snprintf(vr->name, sizeof(vr->name), "%s/%u", ifname, vr->vrid);
+	if (vr->vlan)
+		snprintf(vr->name, sizeof(vr->name), "%s.%u/%u", ifname, vr->vlan, vr->vrid);
+	else
+		snprintf(vr->name, sizeof(vr->name), "%s/%u", ifname, vr->vrid);
 	if (conf_check(conf, run_conf_msg, NULL))
 		return EXIT_USAGE;
 	return run_conf(conf, &src);

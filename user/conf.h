@@ -33,6 +33,8 @@
 #define CONF_NAME_MAX   64 /* instance names longer than this are an error, never cut */
 #define CONF_IFNAME_MAX 16 /* IFNAMSIZ, without including <net/if.h> */
 #define CONF_AUTH_LEN   8  /* RFC 2338 5.3.6.2: eight bytes, zero padded */
+#define CONF_VLAN_MIN   1  /* IEEE 802.1Q: 0 is the priority tag, 4095 is reserved */
+#define CONF_VLAN_MAX   4094
 
 enum conf_severity { CONF_WARN, CONF_ERROR };
 
@@ -73,7 +75,9 @@ struct conf_vip {
 	uint8_t scope; /* RT_SCOPE_*; as the kernel would choose unless CONF_VIP_SCOPE */
 	uint16_t flags;
 	int line;
-	char dev[CONF_IFNAME_MAX];   /* never empty in a checked tree: the instance's interface, or default_interface */
+	/* Never empty in a checked tree: the instance's interface, or default_interface. With conf_vr.vlan the instance's interface stands for
+	 * its VLAN device. */
+	char dev[CONF_IFNAME_MAX];
 	char label[CONF_IFNAME_MAX]; /* "" : none */
 	struct conf_addr brd, peer;  /* family 0: none */
 	uint32_t preferred_lft;      /* seconds; UINT32_MAX: for ever */
@@ -236,6 +240,7 @@ struct conf_vr {
 	char name[CONF_NAME_MAX]; /* keepalived's instance name; "eth0/51" for attach */
 	struct conf_at at;        /* where the block starts */
 	char ifname[CONF_IFNAME_MAX];
+	uint16_t vlan;      /* 1..4094: tagged on @ifname, its VLAN device has the addresses; 0: untagged */
 	uint8_t vrid;       /* 1..255; 0: not set */
 	uint8_t family;     /* 4 or 6, from the first address (spec 1.4); 0 until known */
 	uint8_t version;    /* 2 or 3 */

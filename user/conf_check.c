@@ -40,6 +40,9 @@ static void check_ids(struct conf_diag *d, const struct conf_vr *vr, unsigned in
 		FAIL(d, vr, "%s: priority 0 is outside 1-255; set it to a number from 1 to 255", vr->name);
 	if (vr->version != 2 && vr->version != 3)
 		FAIL(d, vr, "%s: VRRP version %u does not exist; set it to 2 or 3", vr->name, vr->version);
+	if (vr->vlan > CONF_VLAN_MAX)
+		FAIL(d, vr, "%s: VLAN id %u is outside %u-%u; set it to one of these, or leave it out", vr->name,
+		     vr->vlan, CONF_VLAN_MIN, CONF_VLAN_MAX);
 }
 
 static void check_advert_int(struct conf_diag *d, const struct conf_vr *vr)
@@ -185,12 +188,13 @@ static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int repor
 
 /*
  * What a virtual router claims on an interface: its VRID, or one of its addresses. Sorted, equal claims are neighbours. The data
- * plane tells virtual routers apart by interface, VRID and family alone, so unicast and multicast share the numbers (not so KA-4).
+ * plane tells virtual routers apart by interface, VLAN, VRID and family alone, so unicast and multicast share the numbers (not so KA-4).
  */
 struct claim {
 	const struct conf_vr *vr;
 	const struct conf_vip *vip; /* NULL: the VRID */
 	const char *ifname;
+	uint16_t vlan; /* each has addresses of its own */
 	bool excluded;
 };
 
@@ -198,6 +202,8 @@ static int cmp_claim(const struct claim *a, const struct claim *b)
 {
 	int c = strcmp(a->ifname, b->ifname);
 
+	if (!c)
+		c = a->vlan - b->vlan;
 	if (!c)
 		c = !!a->vip - !!b->vip;
 	if (!c && a->vip)
@@ -216,6 +222,11 @@ static int by_claim(const void *x, const void *y)
 	return c ? c : (a->vr > b->vr) - (a->vr < b->vr);
 }
 
+static struct claim claim_vip(const struct conf_vr *vr, const struct conf_vip *vip, bool excluded)
+{
+	return (struct claim){ vr, vip, vip->dev, strcmp(vip->dev, vr->ifname) ? 0 : vr->vlan, excluded };
+}
+
 static size_t collect_claims(const struct conf *c, struct claim *out)
 {
 	size_t n = 0;
@@ -226,11 +237,11 @@ static size_t collect_claims(const struct conf *c, struct claim *out)
 		if (!vr->ifname[0])
 			continue;
 		if (vr->vrid)
-			out[n++] = (struct claim){ vr, NULL, vr->ifname, false };
+			out[n++] = (struct claim){ vr, NULL, vr->ifname, vr->vlan, false };
 		for (size_t j = 0; j < vr->nvips; j++)
-			out[n++] = (struct claim){ vr, &vr->vips[j], vr->vips[j].dev, false };
+			out[n++] = claim_vip(vr, &vr->vips[j], false);
 		for (size_t j = 0; j < vr->nexcluded; j++)
-			out[n++] = (struct claim){ vr, &vr->excluded[j], vr->excluded[j].dev, true };
+			out[n++] = claim_vip(vr, &vr->excluded[j], true);
 	}
 	return n;
 }
@@ -249,22 +260,25 @@ static void say_claim(struct conf_diag *d, const struct claim *first, const stru
 {
 	const struct conf_vr *vr = second->vr;
 	struct conf_at at = line_at(vr, second->vip ? second->vip->line : 0);
-	char place[128], text[46];
+	char place[128], text[46], vlan[16] = "";
 	const char *cast = "";
 
 	where(first->vr, place, sizeof(place));
+	if (second->vlan)
+		snprintf(vlan, sizeof(vlan), " VLAN %u", second->vlan);
 	if (second->vip) { /* only what is in adverts has an owner that the data plane looks up */
 		conf_say(d, first->excluded || second->excluded ? CONF_WARN : CONF_ERROR, &at,
-			 "%s: virtual address %s on %s is taken by \"%s\"%s; leave it to one of them", vr->name,
-			 conf_addr_str(&second->vip->addr, text, sizeof(text)), second->ifname, first->vr->name, place);
+			 "%s: virtual address %s on %s%s is taken by \"%s\"%s; leave it to one of them", vr->name,
+			 conf_addr_str(&second->vip->addr, text, sizeof(text)), second->ifname, vlan, first->vr->name,
+			 place);
 		return;
 	}
 	if (vr->unicast != first->vr->unicast)
 		cast = " (keepalived tells unicast and multicast apart, XDP does not)";
 	else if (vr->unicast)
 		cast = " (keepalived tells them apart by their peers, XDP does not)";
-	FAIL(d, vr, "%s: virtual_router_id %u on %s is taken by \"%s\"%s%s; use another number from 1 to 255", vr->name,
-	     vr->vrid, vr->ifname, first->vr->name, place, cast);
+	FAIL(d, vr, "%s: virtual_router_id %u on %s%s is taken by \"%s\"%s%s; use another number from 1 to 255",
+	     vr->name, vr->vrid, vr->ifname, vlan, first->vr->name, place, cast);
 }
 
 static bool check_claims(struct conf_diag *d, const struct conf *c)
@@ -317,7 +331,7 @@ static void say_talk(struct conf_diag *d, const struct talk *first, const struct
 	char place[128], src[46], peer[46];
 	const struct conf_vr *vr = second->vr;
 
-	if (!strcmp(vr->ifname, first->vr->ifname))
+	if (!strcmp(vr->ifname, first->vr->ifname) && vr->vlan == first->vr->vlan)
 		return; /* say_claim() has said it */
 	where(first->vr, place, sizeof(place));
 	FAIL(d, vr,

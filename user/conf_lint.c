@@ -42,10 +42,12 @@ static void add_net(void *arg, const struct conf_addr *addr, uint8_t plen)
 	}
 }
 
-static void ask_nets(const struct lint *x, const char *ifname, struct nets *nets)
+/* What a VLAN device is called is known at run time only. */
+static void ask_nets(const struct lint *x, const struct conf_vr *vr, struct nets *nets)
 {
 	nets->n = 0;
-	nets->known = x->io && x->io->iface && ifname[0] && !x->io->iface(x->io->arg, ifname, add_net, nets);
+	nets->known = x->io && x->io->iface && vr->ifname[0] && !vr->vlan &&
+		      !x->io->iface(x->io->arg, vr->ifname, add_net, nets);
 }
 
 static bool in_prefix(const struct conf_addr *a, const struct conf_addr *net, uint8_t plen)
@@ -305,7 +307,7 @@ static void lint_vr(struct lint *x, const struct conf_vr *vr)
 {
 	struct nets nets;
 
-	ask_nets(x, vr->ifname, &nets);
+	ask_nets(x, vr, &nets);
 	lint_source(x, vr, &nets);
 	lint_owner(x, vr, &nets);
 	lint_vip_networks(x, vr, &nets);

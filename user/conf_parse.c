@@ -59,6 +59,20 @@ static void set_ifname(struct conf_parser *p, const struct conf_key *k, const st
 		conf_need_iface(p, vr->ifname, "interface", &at);
 }
 
+/* Our own word. */
+static void set_vlan(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	uint64_t n;
+
+	if (!conf_parse_number(l->word[1], &n))
+		CONF_TELL_ERROR(p, l, 1, "xdp_vlan \"%.60s\" is not a VLAN id; write %s", l->word[1], k->what);
+	else if (n < CONF_VLAN_MIN || n > CONF_VLAN_MAX)
+		CONF_TELL_ERROR(p, l, 1, "xdp_vlan %.60s %s; write %s", l->word[1],
+				!n ? "is the priority tag, that is untagged" : "is no VLAN id", k->what);
+	else
+		conf_cur_vr(p)->vlan = (uint16_t)n;
+}
+
 static void set_auth_type(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
 	struct conf_val *v = conf_note(p, k, l);
@@ -304,6 +318,7 @@ static const struct conf_key instance_keys[] = {
 	  .set = set_ifname,
 	  .what = "a name of 1 to 15 characters without blanks, such as eth0",
 	  .reported = CONF_REP_IFNAME },
+	{ .word = "xdp_vlan", .set = set_vlan, .what = "1 to 4094, or leave it out" },
 	{ .word = "virtual_router_id",
 	  .set = conf_note_number,
 	  .off = IN(vrid),

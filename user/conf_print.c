@@ -551,6 +551,8 @@ static void put_election(struct out *o, const struct conf_vr *vr)
 {
 	put(o, "\tstate %s\n", vr->state_master ? "MASTER" : "BACKUP");
 	put_word(o, "\tinterface", vr->ifname);
+	if (vr->vlan)
+		put(o, "\n\txdp_vlan %u", vr->vlan);
 	put(o, "\n\tvirtual_router_id %u\n\tversion %u\n\tpriority %u\n", vr->vrid, vr->version, vr->priority);
 	put_seconds(o, "\tadvert_int", vr->adver_ns);
 	put(o, "\t%s\n", vr->preempt ? "preempt" : "nopreempt");

@@ -38,6 +38,7 @@ static void usage(FILE *f)
 	fprintf(f, "\nattach takes:\n"
 		   "  --vrid N               VRID, 1-255\n"
 		   "  --vip ADDR[/LEN]       virtual address, repeatable\n"
+		   "  --vlan VID             tagged, 1-4094; the VLAN device on IFACE gets the addresses\n"
 		   "  --priority N           1-255, default 100\n"
 		   "  --advert-int SECONDS   default 1; version 3: 0.01-40.95, version 2: whole, 1-255\n"
 		   "  --version 2|3          default 3\n"

@@ -295,6 +295,7 @@ static void assert_same_vr(const struct conf_vr *a, const struct conf_vr *b)
 {
 	assert_string_equal(a->name, b->name);
 	assert_string_equal(a->ifname, b->ifname);
+	assert_int_equal(a->vlan, b->vlan);
 	assert_int_equal(a->vrid, b->vrid);
 	assert_int_equal(a->family, b->family);
 	assert_int_equal(a->version, b->version);
@@ -832,6 +833,68 @@ static void own_xdp_mode_is_read_at_the_root_too(void **state)
 	assert_silent(&r);
 	assert_int_equal(r.conf.mode, CONF_MODE_SKB);
 	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+/* IEEE 802.1Q: 0 is the priority tag, 4095 is reserved. */
+static void own_xdp_vlan_is_a_number_from_1_to_4094(void **state)
+{
+	static const struct {
+		const char *line, *said;
+	} rows[] = {
+		{ "xdp_vlan 0",
+		  "t.conf:4:10: error: xdp_vlan 0 is the priority tag, that is untagged; write 1 to 4094" },
+		{ "xdp_vlan 4095", "t.conf:4:10: error: xdp_vlan 4095 is no VLAN id; write 1 to 4094" },
+		{ "xdp_vlan 65636", "xdp_vlan 65636 is no VLAN id" },
+		{ "xdp_vlan x", "xdp_vlan \"x\" is not a VLAN id" },
+		{ "xdp_vlan -1", "xdp_vlan \"-1\" is not a VLAN id" },
+		{ "xdp_vlan", "t.conf:4:1: error: xdp_vlan has no value" },
+		{ "xdp_vlan 1", NULL },
+		{ "xdp_vlan 4094", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char body[128];
+		struct run r;
+
+		snprintf(body, sizeof(body), "%s\nvirtual_ipaddress { 192.0.2.1 }", rows[i].line);
+		run_instance(&r, body);
+		if (rows[i].said) {
+			assert_one_error(&r, rows[i].said);
+		} else {
+			assert_silent(&r);
+			assert_int_equal(r.conf.vrs[0].vlan, atoi(rows[i].line + strlen("xdp_vlan ")));
+			assert_string_equal(r.conf.vrs[0].vips[0].dev, "eth0");
+			assert_prints_to_itself(&r.conf);
+		}
+		run_end(&r);
+	}
+}
+
+/* KA-4 for each VLAN: VRIDs and addresses are of one link. */
+static void vlans_are_links_of_their_own(void **state)
+{
+	static const char text[] = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\n"
+				   "virtual_ipaddress { 192.0.2.1 }\n}\n"
+				   "vrrp_instance B {\ninterface eth0\nxdp_vlan 100\nvirtual_router_id 1\n"
+				   "virtual_ipaddress { 192.0.2.1 }\n}\n"
+				   "vrrp_instance C {\ninterface eth0\nxdp_vlan %u\nvirtual_router_id 1\n"
+				   "virtual_ipaddress { 192.0.2.1 }\n}\n";
+	char bytes[sizeof(text) + 8];
+	struct run r;
+
+	(void)state;
+	snprintf(bytes, sizeof(bytes), text, 200);
+	run_text(&r, bytes);
+	assert_silent(&r);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+	snprintf(bytes, sizeof(bytes), text, 100);
+	run_text(&r, bytes);
+	assert_int_equal(r.errors, 2);
+	assert_says(&r, "t.conf:12:1: error: C: virtual_router_id 1 on eth0 VLAN 100 is taken by \"B\" (t.conf:6)");
+	assert_says(&r, "t.conf:16:0: error: C: virtual address 192.0.2.1 on eth0 VLAN 100 is taken by \"B\"");
 	run_end(&r);
 }
 
@@ -1394,6 +1457,18 @@ static void every_bad_flag_is_named(void **state)
 	run_end(&r);
 }
 
+static void vlan_id_of_a_flag_is_checked_too(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach(&r);
+
+	(void)state;
+	vr->vlan = 4095;
+	check(&r);
+	assert_one_error(&r, "eth0/51: VLAN id 4095 is outside 1-4094");
+	run_end(&r);
+}
+
 static void source_of_the_other_family_is_an_error(void **state)
 {
 	struct run r;
@@ -1481,6 +1556,8 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(columns_are_those_of_the_physical_line),
 		cmocka_unit_test(blocks_of_ipvs_are_said_once),
 		cmocka_unit_test(own_xdp_mode_is_read_at_the_root_too),
+		cmocka_unit_test(own_xdp_vlan_is_a_number_from_1_to_4094),
+		cmocka_unit_test(vlans_are_links_of_their_own),
 		cmocka_unit_test(own_xdp_replaced_knows_two_words),
 		cmocka_unit_test(unknown_interface_waits_with_dynamic_interfaces),
 		cmocka_unit_test(min_garp_changes_built_in_defaults_only),
@@ -1509,6 +1586,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(defaults_of_attach_are_those_of_rfc_9568),
 		cmocka_unit_test(half_a_second_with_version_2_flags_is_an_error),
 		cmocka_unit_test(every_bad_flag_is_named),
+		cmocka_unit_test(vlan_id_of_a_flag_is_checked_too),
 		cmocka_unit_test(source_of_the_other_family_is_an_error),
 		cmocka_unit_test(flags_that_do_not_go_together_are_cleared),
 		cmocka_unit_test(password_of_eight_bytes_needs_no_terminator),
