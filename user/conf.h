@@ -237,13 +237,13 @@ enum conf_mode { CONF_MODE_AUTO, CONF_MODE_NATIVE, CONF_MODE_SKB };
 enum conf_replaced { CONF_REPLACED_RESTORE, CONF_REPLACED_FAULT };
 
 struct conf_vr {
-	char name[CONF_NAME_MAX]; /* keepalived's instance name; "eth0/51" for attach */
+	char name[CONF_NAME_MAX]; /* keepalived's instance name; "eth0/51", "eth0.100/51" for attach */
 	struct conf_at at;        /* where the block starts */
 	char ifname[CONF_IFNAME_MAX];
 	uint16_t vlan;      /* 1..4094: tagged on @ifname, its VLAN device has the addresses; 0: untagged */
 	uint8_t vrid;       /* 1..255; 0: not set */
 	uint8_t family;     /* 4 or 6, from the first address (spec 1.4); 0 until known */
-	uint8_t version;    /* 2 or 3 */
+	uint8_t version;    /* 2 or 3; IPv6: 3 */
 	uint8_t priority;   /* 1..255, before tracking (KA-8) */
 	uint64_t adver_ns;  /* own Advertisement_Interval in nanoseconds: v3 10 ms..40.95 s, v2 1 s..255 s */
 	bool preempt;       /* Preempt_Mode; nopreempt clears it */
@@ -254,10 +254,10 @@ struct conf_vr {
 	uint8_t auth_pass[CONF_AUTH_LEN];
 	uint64_t preempt_delay_ns; /* KA-22 */
 	unsigned int down_adverts; /* KA-23: 1..100, default 3 */
-	struct conf_addr src;   /* mcast_src_ip / unicast_src_ip / --src; family 0: the interface's primary address */
-	struct conf_addr group; /* mcast_dst_ip or vrrp_mcast_group4/6; family 0: the standard's */
-	bool track_src_ip;      /* a fault when @src is not on the machine */
-	bool unicast;           /* unicast_peer given with at least one peer */
+	struct conf_addr src;      /* mcast_src_ip / unicast_src_ip / --src; family 0: one of the interface's own */
+	struct conf_addr group;    /* mcast_dst_ip or vrrp_mcast_group4/6; family 0: the standard's */
+	bool track_src_ip;         /* a fault when @src is not on the machine */
+	bool unicast;              /* unicast_peer given with at least one peer */
 	bool unicast_fault_no_peer;
 	uint8_t unicast_ttl;     /* default 255 */
 	bool check_unicast_src;  /* accepted; ours is on anyway (RX-34) */
@@ -466,5 +466,7 @@ const char *conf_addr_str(const struct conf_addr *a, char *buf, size_t len);
 char *conf_addr_text(const struct conf_vip *v, const char *default_dev);
 /* Same family and bytes. */
 bool conf_addr_eq(const struct conf_addr *a, const struct conf_addr *b);
+/* fe80::/10 */
+bool conf_addr_link_local(const struct conf_addr *a);
 
 #endif

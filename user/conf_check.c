@@ -13,7 +13,10 @@
 #define MS_NS  1000000ull
 #define SEC_NS 1000000000ull
 
-enum { VIPS_MAX = 255 };
+enum {
+	VIPS_MAX = 255,
+	VIPS6_OF_1500 = 90, /* WF-4: (1500 - 40 - 8) / 16 */
+};
 
 #define FAIL(d, vr, ...) conf_say(d, CONF_ERROR, &(vr)->at, __VA_ARGS__)
 #define WARN(d, vr, ...) conf_say(d, CONF_WARN, &(vr)->at, __VA_ARGS__)
@@ -67,10 +70,11 @@ static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
 /* Can this be the address of one host? */
 static bool is_host(const struct conf_addr *a)
 {
-	static const uint8_t zero[16];
+	static const uint8_t zero[16], loopback[16] = { [15] = 1 }, mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 	if (a->family == 6)
-		return a->b[0] != 0xff && memcmp(a->b, zero, sizeof(zero)) != 0;
+		return a->b[0] != 0xff && memcmp(a->b, zero, sizeof(zero)) != 0 &&
+		       memcmp(a->b, loopback, sizeof(loopback)) != 0 && memcmp(a->b, mapped, sizeof(mapped)) != 0;
 	return a->b[0] != 0 && a->b[0] != 127 && a->b[0] < 224;
 }
 
@@ -127,6 +131,48 @@ static void check_vip_count(struct conf_diag *d, const struct conf_vr *vr, unsig
 		FAIL(d, vr, "%s: there is no virtual address; version 3 needs 1 to %d of them", vr->name, VIPS_MAX);
 }
 
+/* KA-7: between routers that do not follow RFC 9568 5.2.9 any first address will do, and keepalived is one of them. */
+static void check_first_vip(struct conf_diag *d, const struct conf_vr *vr)
+{
+	const struct conf_addr *first = vr->nvips ? &vr->vips[0].addr : NULL;
+	struct conf_at at;
+	char text[46];
+
+	if (!first || vr->unicast || first->family != 6 || !is_host(first) || conf_addr_link_local(first))
+		return;
+	at = line_at(vr, vr->vips[0].line);
+	conf_addr_str(first, text, sizeof(text));
+	if (vr->strict)
+		conf_say(d, CONF_ERROR, &at,
+			 "%s: the first virtual address, %s, is not link-local, but strict mode needs that; put one "
+			 "such as fe80::%u/64 before it",
+			 vr->name, text, vr->vrid);
+	else
+		conf_say(d, CONF_WARN, &at,
+			 "%s: the first virtual address, %s, is not link-local: routers that go by RFC 9568 5.2.9 drop "
+			 "such adverts; put one such as fe80::%u/64 before it, on all routers",
+			 vr->name, text, vr->vrid);
+}
+
+static void check_ipv6(struct conf_diag *d, const struct conf_vr *vr)
+{
+	char text[46];
+
+	if (vr->family != 6)
+		return;
+	if (vr->version == 2)
+		FAIL(d, vr, "%s: version 2 is for IPv4 only; use version 3", vr->name);
+	check_first_vip(d, vr);
+	if (!vr->unicast && vr->src.family == 6 && !conf_addr_link_local(&vr->src)) /* RX-14 */
+		FAIL(d, vr,
+		     "%s: source address %s is not link-local, and other routers drop adverts from it (RFC 9568 "
+		     "5.1.2.1); use one of %s's in fe80::/10, or leave it out",
+		     vr->name, conf_addr_str(&vr->src, text, sizeof(text)), vr->ifname);
+	if (vr->nvips > VIPS6_OF_1500 && vr->nvips <= VIPS_MAX)
+		WARN(d, vr, "%s: %zu virtual addresses need an MTU above 1500, which holds %d; use fewer", vr->name,
+		     vr->nvips, VIPS6_OF_1500);
+}
+
 /* What does not go together, with keepalived's way out of it. */
 static void check_conflicts(struct conf_diag *d, struct conf_vr *vr)
 {
@@ -176,8 +222,7 @@ static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int repor
 	check_ids(d, vr, reported);
 	if (!(reported & CONF_REP_ADVERT))
 		check_advert_int(d, vr);
-	if (vr->family == 6)
-		FAIL(d, vr, "%s: IPv6 virtual routers are not supported yet; use IPv4 addresses", vr->name);
+	check_ipv6(d, vr);
 	check_addrs(d, vr);
 	check_vip_count(d, vr, reported);
 	check_strict(d, vr);
@@ -333,6 +378,8 @@ static void say_talk(struct conf_diag *d, const struct talk *first, const struct
 
 	if (!strcmp(vr->ifname, first->vr->ifname) && vr->vlan == first->vr->vlan)
 		return; /* say_claim() has said it */
+	if (conf_addr_link_local(&vr->src) || conf_addr_link_local(second->peer))
+		return; /* another link, another host */
 	where(first->vr, place, sizeof(place));
 	FAIL(d, vr,
 	     "%s: virtual_router_id %u from %s to peer %s is used by \"%s\"%s; use another number, source or peer",

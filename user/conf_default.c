@@ -41,11 +41,16 @@ static void finish_version(struct work *w)
 	if (!vr->family)
 		vr->family = 4;
 	vr->vrid = (uint8_t)w->in->vrid.v;
-	if (vr->family == 6)
-		vr->version = (uint8_t)value(&w->own->version, 3);
+	if (vr->family == 6) /* whatever vrrp_version says, in keepalived too */
+		vr->version = 3;
 	else
 		vr->version = (uint8_t)value(PICK(w, version), 2);
 	vr->strict = PICK(w, strict)->v;
+	if (vr->family == 6 && w->own->version.v == 2)
+		WARN_AT(w, &w->own->version,
+			"version 2 is for IPv4 only, so 3 is used; a keepalived that speaks 2 over IPv6 is not "
+			"understood: "
+			"write version 3, on all routers");
 }
 
 /* KA-2, KA-13 */
@@ -348,7 +353,7 @@ static void finish_vmac(struct work *w)
 			vr->name);
 	if (vr->vmac_xmit_base && !vr->use_vmac)
 		CONF_WARN_AT(w->p, &vr->at, "%s: vmac_xmit_base has no effect without use_vmac; remove it", vr->name);
-	if (vr->promote_secondaries)
+	if (vr->promote_secondaries && vr->family == 4) /* IPv6 addresses are never secondary */
 		CONF_WARN_AT(w->p, &vr->at,
 			     "%s: promote_secondaries is read but not carried out: set the sysctl net.ipv4.conf.%s."
 			     "promote_secondaries",

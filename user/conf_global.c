@@ -82,11 +82,10 @@ static void set_mcast_group(struct conf_parser *p, const struct conf_key *k, con
 	struct conf_addr a;
 	uint8_t family = k->off == GL(mcast_group6) ? 6 : 4;
 
-	if (conf_parse_addr(l->word[1], &a, NULL) || a.family != family ||
-	    (family == 4 ? a.b[0] >> 4 != 14 : a.b[0] != 0xff))
+	if (conf_parse_addr(l->word[1], &a, NULL) || a.family != family || !conf_good_group(&a))
 		CONF_TELL_WARN(p, l, 1,
-			       "%s \"%.60s\" is not an IPv%u multicast address; the usual one is used, write %s",
-			       k->word, l->word[1], family, k->what);
+			       "%s \"%.60s\" is not an IPv%u multicast address%s; the usual one is used, write %s",
+			       k->word, l->word[1], family, family == 6 ? " of ff02::/16" : "", k->what);
 	else
 		*(struct conf_addr *)conf_field(p, k) = a;
 }

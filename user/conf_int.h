@@ -215,6 +215,8 @@ bool conf_parse_seconds(const char *s, uint64_t *ns);
 /* -1: neither yes nor no. */
 int conf_parse_bool(const char *s);
 bool conf_good_ifname(const char *s);
+/* Can adverts be sent to it? */
+bool conf_good_group(const struct conf_addr *a);
 
 /* Where the block in hand keeps its notes and its part of the tree. */
 struct conf_vr *conf_cur_vr(const struct conf_parser *p);

@@ -116,6 +116,12 @@ bool conf_good_ifname(const char *s)
 	return len && len < CONF_IFNAME_MAX && !strpbrk(s, "/ \t") && strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
 }
 
+/* Adverts are for the link; in IPv6 the address itself says so (RFC 9568 5.1.2.2). */
+bool conf_good_group(const struct conf_addr *a)
+{
+	return a->family == 4 ? a->b[0] >> 4 == 14 : a->b[0] == 0xff && (a->b[1] & 0xf) == 2;
+}
+
 /* ---- where values go ---- */
 
 struct conf_vr *conf_cur_vr(const struct conf_parser *p)

@@ -90,7 +90,7 @@ static bool is_vip(const struct conf_vr *vr, const struct conf_addr *a)
 /* Adverts come from an own address, with IPv6 the link-local one (RFC 9568 5.1.2.1); an owner's virtual address is its own. */
 static bool is_source(const struct conf_vr *vr, const struct conf_addr *a)
 {
-	if (a->family != vr->family || (a->family == 6 && (a->b[0] != 0xfe || (a->b[1] & 0xc0) != 0x80)))
+	if (a->family != vr->family || (a->family == 6 && !vr->unicast && !conf_addr_link_local(a)))
 		return false;
 	return vr->priority == 255 || !is_vip(vr, a);
 }
@@ -106,7 +106,7 @@ static void lint_source(struct lint *x, const struct conf_vr *vr, const struct n
 	WARN(x, &vr->at,
 	     "%s: %s has no IPv%u address of its own%s, so the virtual router is in FAULT until it gets one; add an "
 	     "address that is no virtual one",
-	     vr->name, vr->ifname, vr->family, vr->family == 6 ? " in fe80::/10" : "");
+	     vr->name, vr->ifname, vr->family, vr->family == 6 && !vr->unicast ? " in fe80::/10" : "");
 }
 
 /* RFC 9568 6.1: 255 is for the router that owns the addresses. */
@@ -147,8 +147,32 @@ static void lint_vip_networks(struct lint *x, const struct conf_vr *vr, const st
 		at.col = 0;
 		WARN(x, &at,
 		     "%s: virtual address %s/%u is in no network of %s, so hosts there do not look for it; correct it, "
-		     "or give it the prefix length of its network",
-		     vr->name, conf_addr_str(&v->addr, text, sizeof(text)), v->plen, vr->ifname);
+		     "or give it the prefix length of its network%s",
+		     vr->name, conf_addr_str(&v->addr, text, sizeof(text)), v->plen, vr->ifname,
+		     v->addr.family == 6 ? " and preferred_lft 0" : "");
+		return;
+	}
+}
+
+/* IPv6 has no secondary addresses: the newest that fits is the source of what the machine itself sends. */
+static void lint_preferred(struct lint *x, const struct conf_vr *vr)
+{
+	char text[46];
+
+	if (vr->priority == 255)
+		return;
+	for (size_t i = 0; i < vr->nvips; i++) {
+		const struct conf_vip *v = &vr->vips[i];
+		struct conf_at at = vr->at;
+
+		if (v->addr.family != 6 || v->plen == 128 || !v->preferred_lft || conf_addr_link_local(&v->addr))
+			continue;
+		at.line = v->line ? v->line : at.line;
+		at.col = 0;
+		WARN(x, &at,
+		     "%s: while Active, this machine uses virtual address %s/%u as the source of its own connections, "
+		     "and a takeover breaks these; write it as /128, or add preferred_lft 0",
+		     vr->name, conf_addr_str(&v->addr, text, sizeof(text)), v->plen);
 		return;
 	}
 }
@@ -311,6 +335,7 @@ static void lint_vr(struct lint *x, const struct conf_vr *vr)
 	lint_source(x, vr, &nets);
 	lint_owner(x, vr, &nets);
 	lint_vip_networks(x, vr, &nets);
+	lint_preferred(x, vr);
 	lint_peers(x, vr, &nets);
 	lint_routes(x, vr, &nets);
 	lint_weights(x, vr);

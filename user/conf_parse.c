@@ -137,11 +137,10 @@ static void set_mcast_dst(struct conf_parser *p, const struct conf_key *k, const
 {
 	struct conf_addr a;
 
-	if (conf_parse_addr(l->word[1], &a, NULL) || (a.family == 4 ? a.b[0] >> 4 != 14 : a.b[0] != 0xff))
+	if (conf_parse_addr(l->word[1], &a, NULL) || !conf_good_group(&a))
 		CONF_TELL_WARN(p, l, 1,
-			       "%s \"%.60s\" is not a multicast address; the line is dropped and the usual group is "
-			       "used, write "
-			       "%s",
+			       "%s \"%.60s\" is not a multicast address (IPv6: of ff02::/16); the line is dropped and "
+			       "the usual group is used, write %s",
 			       k->word, l->word[1], k->what);
 	else if (fits_family(p, l, 1, &a, OWN_FAMILY))
 		conf_cur_vr(p)->group = a;
@@ -163,8 +162,11 @@ static void put_vmac(struct conf_parser *p, const struct conf_key *k, const stru
 
 		if (!strcmp(word, "group"))
 			i++;
-		else if (strchr(word, ':') && strncasecmp(word, "00:00:5e:00:01", strlen("00:00:5e:00:01")) != 0)
-			CONF_TELL_WARN(p, l, i, "the virtual MAC is always 00:00:5e:00:01:VRID; \"%s\" is not used",
+		else if (strchr(word, ':') && strncasecmp(word, "00:00:5e:00:01", strlen("00:00:5e:00:01")) != 0 &&
+			 strncasecmp(word, "00:00:5e:00:02", strlen("00:00:5e:00:02")) != 0)
+			CONF_TELL_WARN(p, l, i,
+				       "the virtual MAC is always 00:00:5e:00:01:VRID, with IPv6 00:00:5e:00:02:VRID; "
+				       "\"%s\" is not used",
 				       word);
 		else if (!strchr(word, ':') && strcmp(word, "name") != 0 && strcmp(word, "netlink_notify_msg") != 0)
 			CONF_TELL_WARN(p, l, i,
@@ -352,7 +354,7 @@ static const struct conf_key instance_keys[] = {
 	{ .word = "strict_mode", .set = conf_note_bool, .off = CONF_COMMON(strict) },
 	{ .word = "mcast_src_ip", .set = set_src, .what = "an address of this interface" },
 	{ .word = "unicast_src_ip", .set = set_src, .off = IN(unicast_src), .what = "an address of this interface" },
-	{ .word = "mcast_dst_ip", .set = set_mcast_dst, .what = "a multicast address such as 224.0.0.18" },
+	{ .word = "mcast_dst_ip", .set = set_mcast_dst, .what = "one such as 224.0.0.18 or ff02::12" },
 	{ .word = "unicast_ttl",
 	  .set = conf_note_number,
 	  .off = IN(unicast_ttl),

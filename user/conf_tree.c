@@ -137,6 +137,11 @@ bool conf_addr_eq(const struct conf_addr *a, const struct conf_addr *b)
 	return a->family == b->family && !memcmp(a->b, b->b, sizeof(a->b));
 }
 
+bool conf_addr_link_local(const struct conf_addr *a)
+{
+	return a->family == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 int conf_vr_add_vip(struct conf_vr *vr, const struct conf_addr *addr, uint8_t plen, int line)
 {
 	struct conf_vip *vips;

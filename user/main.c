@@ -44,7 +44,7 @@ static void usage(FILE *f)
 		   "  --version 2|3          default 3\n"
 		   "  --no-preempt           leave a lower-priority Active Router in peace\n"
 		   "  --no-accept            drop what is sent to the virtual addresses; ARP is answered\n"
-		   "  --vmac                 speak with the virtual MAC, 00:00:5e:00:01:VRID\n"
+		   "  --vmac                 speak with the virtual MAC, 00:00:5e:00:01:VRID (IPv6: 02)\n"
 		   "  --auth-pass WORD       version 2: password, at most 8 bytes\n"
 		   "  --src ADDR             source of adverts, default the interface's primary address\n"
 		   "  --unicast-peer ADDR    send to and accept from these only, repeatable\n"

@@ -71,12 +71,13 @@ static enum conf_script_fault find_script(void *arg, const struct conf_cmd *cmd,
 static int find_iface(void *arg, const char *ifname, void (*addr)(void *a, const struct conf_addr *x, uint8_t plen),
 		      void *a)
 {
-	static const struct conf_addr v4 = { 4, { 192, 0, 2, 1 } };
+	static const struct conf_addr v4 = { 4, { 192, 0, 2, 1 } }, v6 = { 6, { 0xfe, 0x80, [15] = 1 } };
 
 	(void)arg;
 	if (ifname[0] == 'n')
 		return -ENODEV;
 	addr(a, &v4, 24);
+	addr(a, &v6, 64);
 	return 0;
 }
 

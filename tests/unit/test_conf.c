@@ -1365,6 +1365,100 @@ static void virtual_addresses_over_255_become_excluded(void **state)
 	run_end(&r);
 }
 
+/* Spec 2.3: 89 are what keepalived puts into an MTU of 1500. */
+static void ipv6_addresses_over_89_become_excluded(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress {\nfe80::51/64\n~SEQ(A,1,89) 2001:db8::${A}\n}");
+	assert_one_warning(&r, "an advert holds 89 of the 90 virtual addresses; the other 1 count as");
+	assert_int_equal(r.conf.vrs[0].nvips, 89);
+	assert_int_equal(r.conf.vrs[0].nexcluded, 1);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+/* KA-1 */
+static void ipv6_is_version_3_whatever_is_written(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress { fe80::51/64 }");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].family, 6);
+	assert_int_equal(r.conf.vrs[0].version, 3);
+	assert_int_equal(r.conf.vrs[0].unicast_ttl, 255);
+	run_end(&r);
+	run_instance(&r, "virtual_ipaddress { fe80::51/64 }\nversion 2");
+	assert_one_warning(&r, "t.conf:5:1: warning: version 2 is for IPv4 only, so 3 is used");
+	assert_int_equal(r.conf.vrs[0].version, 3);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+/* KA-7, RFC 9568 5.2.9 */
+static void first_ipv6_address_should_be_link_local(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "virtual_ipaddress {\nfd00::4/64\nfe80::4/64\n}");
+	assert_one_warning(&r, "t.conf:5:0: warning: V: the first virtual address, fd00::4, is not link-local");
+	assert_says(&r, "put one such as fe80::51/64 before it");
+	run_end(&r);
+	run_instance(&r, "strict_mode\nvirtual_ipaddress {\nfd00::4/64\n}");
+	assert_one_error(&r, "t.conf:6:0: error: V: the first virtual address, fd00::4, is not link-local, but strict");
+	run_end(&r);
+	run_instance(&r, "unicast_peer { fd00::2 }\nvirtual_ipaddress { fd00::4/64 }");
+	assert_silent(&r);
+	run_end(&r);
+	run_instance(&r, "virtual_ipaddress { febf::1 }");
+	assert_silent(&r);
+	run_end(&r);
+	run_instance(&r, "virtual_ipaddress { fec0::1 }");
+	assert_one_warning(&r, "fec0::1, is not link-local");
+	run_end(&r);
+}
+
+/* Spec 7, 6: one VRID for each family. */
+static void families_have_vrids_of_their_own(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_text(&r, "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 192.0.2.1 }\n}\n"
+		     "vrrp_instance B {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { fe80::1 }\n}\n");
+	assert_silent(&r);
+	run_end(&r);
+	run_text(&r, "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { fe80::2 }\n}\n"
+		     "vrrp_instance B {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { fe80::1 }\n}\n");
+	assert_one_error(&r, "B: virtual_router_id 1 on eth0 is taken by \"A\"");
+	run_end(&r);
+}
+
+/* What is link-local is on one link only, so peers there can be told apart (7 #7). */
+static void link_local_peers_are_of_their_link(void **state)
+{
+	static const char text[] = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nunicast_src_ip %1$s1\n"
+				   "unicast_peer { %1$s2 }\nvirtual_ipaddress { fd00::99 }\n}\n"
+				   "vrrp_instance B {\ninterface eth1\nvirtual_router_id 1\nunicast_src_ip %1$s1\n"
+				   "unicast_peer { %1$s2 }\nvirtual_ipaddress { fd00::99 }\n}\n";
+	char bytes[sizeof(text) + 64];
+	struct run r;
+
+	(void)state;
+	snprintf(bytes, sizeof(bytes), text, "fe80::");
+	run_text(&r, bytes);
+	assert_silent(&r);
+	run_end(&r);
+	snprintf(bytes, sizeof(bytes), text, "fd00::");
+	run_text(&r, bytes);
+	assert_one_error(&r, "B: virtual_router_id 1 from fd00::1 to peer fd00::2 is used by \"A\"");
+	run_end(&r);
+}
+
 static void globals_that_come_last_still_count(void **state)
 {
 	struct run r;
@@ -1381,7 +1475,7 @@ static void globals_that_come_last_still_count(void **state)
 
 /* ---- the flags of attach ---- */
 
-static struct conf_vr *attach(struct run *r)
+static struct conf_vr *attach_vip(struct run *r, const char *vip)
 {
 	struct conf_addr a;
 	struct conf_vr *vr;
@@ -1394,10 +1488,15 @@ static struct conf_vr *attach(struct run *r)
 	assert_non_null(vr);
 	snprintf(vr->ifname, sizeof(vr->ifname), "eth0");
 	vr->vrid = 51;
-	assert_int_equal(conf_parse_addr("192.0.2.1/24", &a, &plen), 0);
+	assert_int_equal(conf_parse_addr(vip, &a, &plen), 0);
 	assert_int_equal(conf_vr_add_vip(vr, &a, plen, 0), 0);
 	assert_int_equal(conf_vr_add_vip(vr, &a, 32, 0), -EEXIST);
 	return vr;
+}
+
+static struct conf_vr *attach(struct run *r)
+{
+	return attach_vip(r, "192.0.2.1/24");
 }
 
 static void check(struct run *r)
@@ -1454,6 +1553,77 @@ static void every_bad_flag_is_named(void **state)
 	assert_says(&r, "virtual_router_id is missing");
 	assert_says(&r, "priority 0 is outside 1-255");
 	assert_says(&r, "advert_int 0.015000 s does not fit version 3; use 0.01 to 40.95");
+	run_end(&r);
+}
+
+static void attach_takes_a_first_ipv6_address_that_is_not_link_local(void **state)
+{
+	struct run r;
+	const struct conf_vr *vr = attach_vip(&r, "fd00::4/64");
+
+	(void)state;
+	check(&r);
+	assert_one_warning(&r, ":0:0: warning: eth0/51: the first virtual address, fd00::4, is not link-local");
+	assert_int_equal(vr->family, 6);
+	assert_int_equal(vr->nvips, 1);
+	run_end(&r);
+}
+
+static void ipv6_flags_that_cannot_work_are_errors(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach_vip(&r, "fe80::4/64");
+
+	(void)state;
+	vr->version = 2;
+	assert_int_equal(conf_parse_addr("fd00::9", &vr->src, NULL), 0);
+	check(&r);
+	assert_int_equal(r.errors, 2);
+	assert_says(&r, "error: eth0/51: version 2 is for IPv4 only; use version 3");
+	assert_says(&r, "error: eth0/51: source address fd00::9 is not link-local");
+	run_end(&r);
+}
+
+static void ipv6_addresses_that_no_host_has_are_errors(void **state)
+{
+	static const char *const vips[] = { "::", "::1", "ff02::12", "::ffff:192.0.2.1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(vips) / sizeof(vips[0]); i++) {
+		struct run r;
+
+		attach_vip(&r, vips[i]);
+		check(&r);
+		assert_one_error(&r, "is not the address of a host");
+		run_end(&r);
+	}
+}
+
+/* WF-4 */
+static void more_ipv6_addresses_than_1500_bytes_hold_are_said(void **state)
+{
+	struct run r;
+	struct conf_vr *vr = attach_vip(&r, "fe80::4/64");
+	struct conf_addr a = { 6, { 0xfd } };
+
+	(void)state;
+	for (uint8_t i = 1; i < 90; i++) {
+		a.b[15] = i;
+		assert_int_equal(conf_vr_add_vip(vr, &a, 64, 0), 0);
+	}
+	check(&r);
+	assert_silent(&r);
+	a.b[15] = 90;
+	assert_int_equal(conf_vr_add_vip(vr, &a, 64, 0), 0);
+	check(&r);
+	assert_one_warning(&r, "91 virtual addresses need an MTU above 1500, which holds 90");
+	for (unsigned int i = 91; i < 256; i++) {
+		a.b[15] = (uint8_t)i;
+		assert_int_equal(conf_vr_add_vip(vr, &a, 64, 0), 0);
+	}
+	r.warnings = 0;
+	check(&r);
+	assert_one_error(&r, "256 virtual addresses do not fit an advert; use at most 255");
 	run_end(&r);
 }
 
@@ -1582,10 +1752,19 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(addresses_are_strict),
 		cmocka_unit_test(interface_name_of_sixteen_characters_is_an_error),
 		cmocka_unit_test(virtual_addresses_over_255_become_excluded),
+		cmocka_unit_test(ipv6_addresses_over_89_become_excluded),
+		cmocka_unit_test(ipv6_is_version_3_whatever_is_written),
+		cmocka_unit_test(first_ipv6_address_should_be_link_local),
+		cmocka_unit_test(families_have_vrids_of_their_own),
+		cmocka_unit_test(link_local_peers_are_of_their_link),
 		cmocka_unit_test(globals_that_come_last_still_count),
 		cmocka_unit_test(defaults_of_attach_are_those_of_rfc_9568),
 		cmocka_unit_test(half_a_second_with_version_2_flags_is_an_error),
 		cmocka_unit_test(every_bad_flag_is_named),
+		cmocka_unit_test(attach_takes_a_first_ipv6_address_that_is_not_link_local),
+		cmocka_unit_test(ipv6_flags_that_cannot_work_are_errors),
+		cmocka_unit_test(ipv6_addresses_that_no_host_has_are_errors),
+		cmocka_unit_test(more_ipv6_addresses_than_1500_bytes_hold_are_said),
 		cmocka_unit_test(vlan_id_of_a_flag_is_checked_too),
 		cmocka_unit_test(source_of_the_other_family_is_an_error),
 		cmocka_unit_test(flags_that_do_not_go_together_are_cleared),
