@@ -202,6 +202,17 @@ static void lint_peers(struct lint *x, const struct conf_vr *vr, const struct ne
 	}
 }
 
+/* RX-34: peers take adverts from whom they list. With IPv6 a router has several addresses, one of them link-local. */
+static void lint_unicast_source(struct lint *x, const struct conf_vr *vr)
+{
+	if (vr->family == 6 && vr->unicast && !vr->src.family)
+		WARN(x, &vr->at,
+		     "%s: unicast peers know this router by the source of its adverts, which may be any IPv6 address "
+		     "of %s; "
+		     "set unicast_src_ip to the one that they list",
+		     vr->name, vr->ifname);
+}
+
 /* A route whose hop is where the virtual router has nothing; its failure counts all the same. */
 static void lint_route_dev(struct lint *x, const struct conf_vr *vr, const struct conf_route *r, const char *dev)
 {
@@ -337,6 +348,7 @@ static void lint_vr(struct lint *x, const struct conf_vr *vr)
 	lint_vip_networks(x, vr, &nets);
 	lint_preferred(x, vr);
 	lint_peers(x, vr, &nets);
+	lint_unicast_source(x, vr);
 	lint_routes(x, vr, &nets);
 	lint_weights(x, vr);
 	lint_election(x, vr);

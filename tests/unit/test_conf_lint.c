@@ -185,6 +185,15 @@ static void preferred_vip(struct sound *s)
 	s->vips[1] = (struct conf_vip){ .addr = addr("2001:db8::7"), .plen = 64, .line = 33, .preferred_lft = 1 };
 }
 
+/* Between unicast peers any address of the family is a source, so that eth0's is enough. */
+static void unicast_ipv6(struct sound *s)
+{
+	preferred_vip(s);
+	s->vips[1].plen = 128;
+	s->vrs[1].src.family = 0;
+	s->vrs[1].unicast = true;
+}
+
 static void owner(struct sound *s)
 {
 	s->vrs[1].priority = 255;
@@ -370,6 +379,7 @@ static void each_trap_is_said_once(void **state)
 		{ foreign_vip, "33: V2: virtual address 198.51.100.7/32 is in no network of eth0" },
 		{ preferred_vip,
 		  "33: V2: while Active, this machine uses virtual address 2001:db8::7/64 as the source" },
+		{ unicast_ipv6, "10: V2: unicast peers know this router by the source of its adverts" },
 		{ self_peer, "10: V1: unicast peer 192.0.2.1 is this machine itself" },
 		{ source_peer, "unicast peer 192.0.2.77 is this machine itself" },
 		{ vip_peer, "unicast peer 192.0.2.100 is a virtual address" },
@@ -457,14 +467,6 @@ static void link_local_vip(struct sound *s)
 	s->vips[1].addr = addr("fe80::7");
 }
 
-/* Between unicast peers any address of the family is a source. */
-static void unicast_ipv6(struct sound *s)
-{
-	full_length_vip(s);
-	s->vrs[1].src.family = 0;
-	s->vrs[1].unicast = true;
-}
-
 /* Nobody knows its device. */
 static void vip_in_a_vlan(struct sound *s)
 {
@@ -528,9 +530,9 @@ static void disabled_script(struct sound *s)
 static void what_is_no_trap_is_left_alone(void **state)
 {
 	static void (*const rows[])(struct sound * s) = {
-		own_address,     vip_with_a_network, vip_elsewhere, route_not_tracked, route_to_vip_dev, route_from_vip,
-		source_given,    group_tracks,       security_on,   strict_and_accept, disabled_script,  deprecated_vip,
-		full_length_vip, link_local_vip,     unicast_ipv6,  vip_in_a_vlan,
+		own_address,     vip_with_a_network, vip_elsewhere,   route_not_tracked, route_to_vip_dev,
+		route_from_vip,  source_given,       group_tracks,    security_on,       strict_and_accept,
+		disabled_script, deprecated_vip,     full_length_vip, link_local_vip,    vip_in_a_vlan,
 	};
 
 	(void)state;
