@@ -4,14 +4,15 @@
  * reaches the timers.
  *
  * A frame is parsed, looked up, decided on by the pure code in include/, counted, and acted on. What is not VRRP for a VRID of
- * ours, ARP for a VIP of ours, or addressed to a VIP of ours passes untouched, whether or not a controller is alive.
+ * ours, ARP or Neighbor Discovery for a VIP of ours, or addressed to a VIP of ours passes untouched, whether or not a controller is alive.
  *
- * RFC 9568 (with errata 7947, 7949, 8298..8301), RFC 3768, RFC 2338, RFC 826, RFC 5227.
+ * RFC 9568 (with errata 7947, 7949, 8298..8301), RFC 3768, RFC 2338, RFC 826, RFC 5227, RFC 4861.
  */
 #include "abi.h"
 #include "advert.h"
 #include "arp.h"
 #include "decide.h"
+#include "nd.h"
 
 #include <bpf/bpf_helpers.h>
 #include <xdp/xdp_helpers.h>
@@ -49,8 +50,16 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
 	__type(key, struct vx_addr4_key);
-	__type(value, struct vx_addr4_val);
+	__type(value, struct vx_addr_val);
 } addr4 SEC(".maps");
+
+/* Written by user. The same of IPv6. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct vx_addr6_key);
+	__type(value, struct vx_addr_val);
+} addr6 SEC(".maps");
 
 /* Written by user. Senders that a unicast virtual router listens to (RX-34). */
 struct {
@@ -60,7 +69,7 @@ struct {
 	__type(value, struct vx_peer_val);
 } peers SEC(".maps");
 
-/* Written by user. In front of addr4: a load and a test for every frame that is not ours. */
+/* Written by user. In front of addr4 and addr6: a load and a test for every frame that is not ours. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -115,33 +124,38 @@ vx_inline void count(__u32 row, enum vx_ctr ctr)
 		n->c[ctr]++;
 }
 
-vx_inline bool filter_has(__be32 addr)
+vx_inline bool filter_has(__u32 bit)
 {
-	__u32 zero = 0, bit = vx_filter_bit(addr);
+	__u32 zero = 0;
 	struct vx_filter *f = bpf_map_lookup_elem(&filter, &zero);
 
 	return f && f->word[bit / 64] >> bit % 64 & 1;
 }
 
 /* The entry of @addr on this interface and VLAN, or NULL. */
-vx_inline struct vx_addr4_val *addr4_find(const struct xdp_md *ctx, __u32 vlan, __be32 addr)
+vx_inline struct vx_addr_val *addr4_find(const struct xdp_md *ctx, __u32 vlan, __be32 addr)
 {
 	struct vx_addr4_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .addr = addr };
 
-	return filter_has(addr) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
+	return filter_has(vx_filter_bit(addr)) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
 }
 
-/* The entry of @addr if it is a VIP here, or NULL. */
-vx_inline const struct vx_addr4_val *vip_find(const struct xdp_md *ctx, __u32 vlan, __be32 addr)
+vx_inline struct vx_addr_val *addr6_find(const struct xdp_md *ctx, __u32 vlan, const struct vx_addr *addr)
 {
-	const struct vx_addr4_val *v = addr4_find(ctx, vlan, addr);
+	struct vx_addr6_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .addr = *addr };
 
+	return filter_has(vx_filter_bit6(addr)) ? bpf_map_lookup_elem(&addr6, &k) : NULL;
+}
+
+/* @v if it is the entry of a VIP, or NULL. */
+vx_inline const struct vx_addr_val *vip_only(const struct vx_addr_val *v)
+{
 	return v && v->flags & VX_ADDR_VIP ? v : NULL;
 }
 
-vx_inline struct vx_vr_ref *vr_find(const struct xdp_md *ctx, __u32 vlan, __u8 vrid)
+vx_inline struct vx_vr_ref *vr_find(const struct xdp_md *ctx, __u32 vlan, __u8 family, __u8 vrid)
 {
-	struct vx_vr_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .vrid = vrid, .family = 4 };
+	struct vx_vr_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .vrid = vrid, .family = family };
 
 	return bpf_map_lookup_elem(&vr_index, &k);
 }
@@ -286,7 +300,7 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		return false;
 	case DECIDE_HANDOVER:
 		w->last_ns = now_ns;
-		if (!w->src) /* the first we hear of it is that it leaves */
+		if (vx_addr_none(&w->src)) /* the first we hear of it is that it leaves */
 			w->src = a->src;
 		w->priority = 0;
 		watch_arm(w, now_ns + decide_skew_ns(cfg->version, cfg->priority, w->adver_ns), now_ns);
@@ -296,8 +310,8 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		break;
 	}
 	/* One that comes behind the deadline is news in any case: the controller is taking over and has to think again. */
-	changed = *(volatile __u64 *)&w->deadline_ns <= now_ns || w->src != a->src || w->priority != a->priority ||
-		  w->adver_ns != adver_ns;
+	changed = *(volatile __u64 *)&w->deadline_ns <= now_ns || !vx_addr_eq(&w->src, &a->src) ||
+		  w->priority != a->priority || w->adver_ns != adver_ns;
 	w->last_ns = now_ns;
 	if (changed) {
 		w->src = a->src;
@@ -348,7 +362,7 @@ vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *
 	if (ev->absorbed)
 		wake = backup_advert(w, cfg, a, ev);
 	else
-		ev->type = decide_active(cfg->priority, cfg->src, a->priority, a->src);
+		ev->type = decide_active(cfg->priority, &cfg->src, a->priority, &a->src);
 	if (!wake)
 		n->c[VX_CTR_RX_ABSORBED]++;
 	else if (ev->type < VX_EV_LIMITED)
@@ -398,6 +412,25 @@ vx_inline enum vx_ctr ip4_check(struct xdp_md *ctx, __u32 off, struct advert *a)
 	return advert_hdr(&c, a);
 }
 
+/* advert_walk6() from @off on; 0: the frame is shorter. */
+__noinline int walk6(struct xdp_md *ctx, __u32 off, __u32 count, struct advert_sums *s)
+{
+	struct cur c = cur_at(ctx, off);
+
+	if (!s)
+		return 0;
+	return advert_walk6(&c, count, s);
+}
+
+/* RX-5, RX-10..RX-12 for the IPv6 header @off bytes into the frame. */
+vx_inline enum vx_ctr ip6_check(struct xdp_md *ctx, __u32 off, struct advert *a)
+{
+	struct cur c = cur_at(ctx, off);
+	enum vx_ctr bad = advert_ip6(&c, a, c.end - c.pos);
+
+	return bad ? bad : advert_hdr(&c, a);
+}
+
 /* RX-13..RX-35; @lk->cfg is NULL for a VRID that is not ours. */
 vx_inline enum vx_ctr advert_check(struct xdp_md *ctx, __u32 off, const struct advert *a,
 				   const struct advert_lookup *lk, __u32 *notes)
@@ -409,21 +442,21 @@ vx_inline enum vx_ctr advert_check(struct xdp_md *ctx, __u32 off, const struct a
 	if (bad)
 		return bad;
 	off += a->ip_len + sizeof(struct advert_hdr);
-	if (!walk(ctx, off, advert_words(a), a->count, &sums))
+	if (a->family == 6 ? !walk6(ctx, off, a->count, &sums) : !walk(ctx, off, advert_words(a), a->count, &sums))
 		return VX_CTR_RX_LEN;
 	return advert_check_body(a, lk, &sums, notes);
 }
 
 /*
- * A VRRP packet for this host on an interface that has virtual routers, its IPv4 header @off bytes into the frame. @row: the interface's
- * counters.
+ * A VRRP packet for this host on an interface that has virtual routers of its family, its IP header @off bytes into the frame. @row: the
+ * interface's counters.
  */
-__noinline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
+vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row, __u8 family)
 {
 	const struct vx_eth *eth = (const void *)(long)ctx->data;
 	struct advert_lookup lk = {};
 	struct vx_vr_watch *w = NULL;
-	struct vx_addr4_val *from;
+	struct vx_addr_val *from;
 	struct vx_event ev = {};
 	struct advert a = {};
 	struct vx_vr_ref *ref;
@@ -434,12 +467,12 @@ __noinline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
 		return XDP_PASS;
 	a.eth_multicast = eth->dst[0] & 1;
 	vx_mac_copy(ev.mac, eth->src);
-	bad = ip4_check(ctx, off, &a);
+	bad = family == 6 ? ip6_check(ctx, off, &a) : ip4_check(ctx, off, &a);
 	if (bad) {
 		count(row, bad);
 		return XDP_DROP;
 	}
-	ref = a.vrid ? vr_find(ctx, vlan, a.vrid) : NULL;
+	ref = a.vrid ? vr_find(ctx, vlan, family, a.vrid) : NULL;
 	if (ref) {
 		row = ref->slot;
 		lk.cfg = bpf_map_lookup_elem(&vr_config, &row);
@@ -452,7 +485,7 @@ __noinline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
 			lk.peer = bpf_map_lookup_elem(&peers, &k);
 		}
 	}
-	from = addr4_find(ctx, vlan, a.src);
+	from = family == 6 ? addr6_find(ctx, vlan, &a.src) : addr4_find(ctx, vlan, a.src.w[0]);
 	lk.own_src = from && from->flags & VX_ADDR_OWN;
 	bad = advert_check(ctx, off, &a, &lk, &notes);
 
@@ -473,6 +506,17 @@ __noinline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
 		push_bad(w, &ev, bad);
 	}
 	return XDP_DROP;
+}
+
+/* Two functions, because each is faster than one that does both. */
+__noinline int advert4_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
+{
+	return advert_in(ctx, off, vlan, row, 4);
+}
+
+__noinline int advert6_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
+{
+	return advert_in(ctx, off, vlan, row, 6);
 }
 
 /*
@@ -497,10 +541,18 @@ vx_inline int guard(__u32 slot)
 	return XDP_DROP;
 }
 
+/* ... where @to is what the maps say of a packet's destination. */
+vx_inline int guard_of(const struct vx_addr_val *to)
+{
+	if (!(to->flags & (VX_ADDR_VIP | VX_ADDR_AWAY)))
+		return XDP_PASS;
+	return guard(to->flags & VX_ADDR_VIP ? to->slot : to->away);
+}
+
 vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 {
 	const struct vx_ip4 *ip = (const struct vx_ip4 *)c->pos;
-	struct vx_addr4_val *to;
+	struct vx_addr_val *to;
 	struct vx_vr_ref *iface;
 	bool group;
 
@@ -513,25 +565,23 @@ vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 	if (!group && !to)
 		return XDP_PASS;
 	if (group || (ip->proto == VX_IPPROTO_VRRP && to->flags & VX_ADDR_OWN)) { /* RX-4 */
-		iface = vr_find(ctx, vlan, 0);                                    /* RX-3 */
+		iface = vr_find(ctx, vlan, 4, 0);                                 /* RX-3 */
 		if (!iface)
 			return XDP_PASS;
 		if (ip->proto == VX_IPPROTO_AH) { /* WF-8: out of scope */
 			count(iface->slot, VX_CTR_RX_AUTH_TYPE);
 			return XDP_DROP;
 		}
-		return advert_in(ctx, c->pos - (const __u8 *)(long)ctx->data, vlan, iface->slot);
+		return advert4_in(ctx, c->pos - (const __u8 *)(long)ctx->data, vlan, iface->slot);
 	}
-	if (!(to->flags & (VX_ADDR_VIP | VX_ADDR_AWAY)))
-		return XDP_PASS;
-	return guard(to->flags & VX_ADDR_VIP ? to->slot : to->away);
+	return guard_of(to);
 }
 
-/* ARP-6: counted and told to the controller, which defends at most every 10 s; the kernel sees the frame. */
-vx_inline int arp_conflict(const struct vx_eth *eth, const struct arp_view *v, __u32 slot)
+/* ARP-6, ND-13: counted and told to the controller, which defends at most every 10 s; the kernel sees the frame. */
+vx_inline int conflict(const struct vx_eth *eth, const struct vx_addr *vip, __u32 slot)
 {
 	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
-	struct vx_event ev = { .type = VX_EV_CONFLICT, .slot = slot, .src = v->spa };
+	struct vx_event ev = { .type = VX_EV_CONFLICT, .slot = slot, .src = *vip };
 
 	count(slot, VX_CTR_VIP_CONFLICT);
 	if (w) {
@@ -547,7 +597,7 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct cur c = cur_at(ctx, off);
-	const struct vx_addr4_val *sender, *target, *vip;
+	const struct vx_addr_val *sender, *target, *vip;
 	enum arp_about about;
 	struct arp_ip4 *arp;
 	bool lease, own_mac;
@@ -559,8 +609,8 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	arp = arp_parse(&c, eth, &v);
 	if (!arp)
 		return XDP_PASS;
-	sender = vip_find(ctx, vlan, v.spa);
-	target = vip_find(ctx, vlan, v.tpa);
+	sender = vip_only(addr4_find(ctx, vlan, v.spa));
+	target = vip_only(addr4_find(ctx, vlan, v.tpa));
 	vip = sender ? sender : target;
 	if (!vip)
 		return XDP_PASS;
@@ -590,7 +640,8 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		 */
 		if (v.spa == v.tpa && v.op == VX_BE16(ARP_OP_REQUEST))
 			arp->op = VX_BE16(ARP_OP_REPLY);
-		return role >= VX_ROLE_ACTIVE_MIN ? arp_conflict(eth, &v, vip->slot) : XDP_PASS;
+		return role >= VX_ROLE_ACTIVE_MIN ? conflict(eth, &(struct vx_addr){ .w = { v.spa } }, vip->slot)
+						  : XDP_PASS;
 	}
 	if (lease && v.odd) { /* ARP-5 */
 		count(vip->slot, VX_CTR_ARP_ODD);
@@ -605,13 +656,163 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	return XDP_DROP;
 }
 
+/* nd_walk() from @off on; 0: not valid. */
+__noinline int nd_options(struct xdp_md *ctx, __u32 off, __u32 units, __u32 type, struct nd_opts *o)
+{
+	struct cur c = cur_at(ctx, off);
+
+	if (!o)
+		return 0;
+	return nd_walk(&c, units, type, o);
+}
+
+/* Whether the message @v, its IPv6 header @off bytes into the frame, is valid (ND-2); its options go to @o. */
+vx_inline bool nd_check(struct xdp_md *ctx, __u32 off, const struct nd_view *v, struct nd_opts *o)
+{
+	__u32 type = v->type == ND_ADVERT ? ND_OPT_TARGET_MAC : ND_OPT_SOURCE_MAC;
+
+	return nd_options(ctx, off + sizeof(struct vx_ip6) + sizeof(struct nd_msg), nd_units(v), type, o) &&
+	       nd_valid(v, o);
+}
+
+/*
+ * A solicitation without options has no room for the MAC that an answer to a group has to name; to make room takes a helper that libxdp's
+ * dispatcher refuses on newer kernels, and the NIC would be ours alone. So that is left to the kernel, which has the VIP and answers as well:
+ * probes of a few stacks, which need no more than any answer.
+ */
+vx_inline int nd_answer_short(struct xdp_md *ctx, struct cur c, const struct nd_view *v, const struct vx_addr_val *vip)
+{
+	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
+	struct vx_ip6 *ip = (struct vx_ip6 *)c.pos;
+	struct nd_msg *m = (struct nd_msg *)(ip + 1);
+
+	if (ip6_is_multicast(&v->dst) || vx_addr_none(&v->src) || !cur_take(&c, sizeof(*ip) + sizeof(*m)) ||
+	    (const void *)(eth + 1) > (const void *)(long)ctx->data_end) {
+		count(vip->slot, VX_CTR_ND_ODD);
+		return XDP_PASS;
+	}
+	count(vip->slot, VX_CTR_ND_REPLY);
+	nd_answer_short_in_place(eth, ip, m, v, vip->mac);
+	return XDP_TX;
+}
+
+/* The solicitation becomes the answer. */
+vx_inline int nd_answer(struct xdp_md *ctx, __u32 off, const struct nd_view *v, const struct vx_addr_val *vip)
+{
+	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
+	struct cur c = cur_at(ctx, off);
+	struct nd_packet *p = (struct nd_packet *)c.pos;
+	struct nd_opts o = {};
+
+	if ((const void *)(eth + 1) > (const void *)(long)ctx->data_end)
+		return XDP_PASS;
+	if (!nd_check(ctx, off, v, &o) || nd_asker(eth, &o)[0] & 1) {
+		count(vip->slot, VX_CTR_ND_BAD);
+		return XDP_DROP;
+	}
+	if (!cur_take(&c, sizeof(*p)))
+		return nd_answer_short(ctx, cur_at(ctx, off), v, vip);
+	count(vip->slot, VX_CTR_ND_REPLY);
+	nd_answer_in_place(eth, p, v, &o, vip->mac);
+	return XDP_TX;
+}
+
+/* Whether a valid claim is somebody else's, and not our own frame come back: then both its MACs are ours. */
+vx_inline bool nd_foreign(const struct vx_eth *eth, const struct nd_opts *o, const __u8 *mac)
+{
+	return !vx_mac_eq(eth->src, mac) || (o->found && !vx_mac_eq(nd_opt_mac(o), mac));
+}
+
+/*
+ * A Neighbor Solicitation or Advertisement, its IPv6 header @off bytes into the frame. The kernel, which takes VIPs without duplicate
+ * address detection, does no more about a claim than to log it.
+ */
+__noinline int nd_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
+{
+	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
+	const struct vx_addr_val *sender = NULL, *target, *vip;
+	struct cur c = cur_at(ctx, off);
+	struct nd_view v = {};
+	struct nd_opts o = {};
+	enum nd_about about;
+	__u64 role;
+
+	if ((const void *)(eth + 1) > (const void *)(long)ctx->data_end || !nd_parse(&c, eth, &v))
+		return XDP_PASS;
+	target = vip_only(addr6_find(ctx, vlan, &v.target));
+	if (v.type == ND_SOLICIT)
+		sender = vip_only(addr6_find(ctx, vlan, &v.src));
+	vip = sender ? sender : target;
+	if (!vip)
+		return XDP_PASS;
+	role = role_of(vip->slot);
+	/* As with ARP, a peer's VIP as the source of a question for ours claims nothing from us. */
+	if (sender && role < VX_ROLE_ACTIVE_MIN && target && !vx_addr_eq(&v.src, &v.target)) {
+		sender = NULL;
+		vip = target;
+		role = role_of(vip->slot);
+	}
+	if (!v.group && !vx_mac_eq(eth->dst, vip->nic)) /* another station's, seen in promiscuous mode only */
+		return XDP_PASS;
+	about = nd_classify(&v, target, sender);
+	if (about == ND_ASKS && role >= VX_ROLE_ACTIVE_MIN &&
+	    vx_mac_eq(eth->src, vip->mac)) /* our own frame come back */
+		return XDP_PASS;
+	if (about == ND_NOTHING)
+		return XDP_PASS;
+	if (about == ND_CLAIMS) {
+		if (role < VX_ROLE_ACTIVE_MIN || !nd_check(ctx, off, &v, &o) || !nd_foreign(eth, &o, vip->mac))
+			return XDP_PASS;
+		return conflict(eth, v.type == ND_ADVERT ? &v.target : &v.src, vip->slot);
+	}
+	if (in_lease(role))
+		return nd_answer(ctx, off, &v, vip);
+	count(vip->slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ND_LAPSED : VX_CTR_ND_DROP);
+	return XDP_DROP;
+}
+
+/*
+ * A packet behind an extension header is looked at by its destination only. To an adverts' group it is nobody's here (RX-11) but MLD's: a
+ * querier asks with an option for routers, and a switch that got no report would no longer deliver the adverts. A solicitation that hides
+ * behind one is left to the kernel: no host sends such, and to find it is not cheap.
+ */
+vx_inline int ip6_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
+{
+	const struct vx_ip6 *ip = (const struct vx_ip6 *)c->pos;
+	const __u8 *first = (const __u8 *)(ip + 1); /* type of an ICMPv6 message, next header of an extension header */
+	__u32 off = c->pos - (const __u8 *)(long)ctx->data;
+	struct vx_vr_ref *iface;
+	struct vx_addr_val *to;
+	struct vx_addr dst;
+	bool group;
+
+	if (first > c->end)
+		return XDP_PASS;
+	if (ip->next == VX_IPPROTO_ICMPV6 && first + 1 <= c->end && (*first == ND_SOLICIT || *first == ND_ADVERT))
+		return nd_in(ctx, off, vlan); /* whatever Accept_Mode says (ND-9) */
+	dst = ip6_addr(ip->dst);
+	group = vx_addr_eq(&dst, &ADVERT_GROUP6);
+	to = group ? NULL : addr6_find(ctx, vlan, &dst);
+	if (!group && !to)
+		return XDP_PASS;
+	group = group || to->flags & VX_ADDR_GROUP;
+	if (group && ip6_is_extension(ip->next)) {
+		if (first + 1 <= c->end && *first == VX_IPPROTO_ICMPV6)
+			return XDP_PASS;
+	} else if (ip->next != VX_IPPROTO_VRRP || (!group && !(to->flags & VX_ADDR_OWN))) { /* RX-4 */
+		return group ? XDP_PASS : guard_of(to);
+	}
+	iface = vr_find(ctx, vlan, 6, 0); /* RX-3 */
+	return iface ? advert6_in(ctx, off, vlan, iface->slot) : XDP_PASS;
+}
+
 /*
  * A frame to a virtual MAC. Active: it becomes one to the NIC's own, which the kernel takes. Otherwise nobody here may take it, nor send it on
  * (DP-1, SEC-25). False: drop it. Those of other VRIDs may belong to another daemon's macvlan.
  */
-vx_inline bool vmac_take(const struct xdp_md *ctx, struct vx_eth *eth, __u32 vlan)
+vx_inline bool vmac_take(const struct xdp_md *ctx, struct vx_eth *eth, __u32 vlan, __u8 family)
 {
-	struct vx_vr_ref *ref = vr_find(ctx, vlan, eth->dst[5]);
+	struct vx_vr_ref *ref = vr_find(ctx, vlan, family, eth->dst[5]);
 	const struct vx_vr_config *cfg;
 	__u32 slot;
 
@@ -636,12 +837,15 @@ int vrrp_xdp(struct xdp_md *ctx)
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct vx_vr_ref *iface;
 	struct link l;
+	__u8 family;
 
 	switch (parse_link(&c, &l)) {
 	case PARSE_SHORT: /* RX-1 */
 		return XDP_PASS;
 	case PARSE_TAGS: /* RX-2 */
-		iface = vr_find(ctx, 0, 0);
+		iface = vr_find(ctx, 0, 4, 0);
+		if (!iface)
+			iface = vr_find(ctx, 0, 6, 0);
 		if (iface)
 			count(iface->slot, VX_CTR_RX_VLAN_OTHER);
 		return XDP_PASS;
@@ -650,37 +854,83 @@ int vrrp_xdp(struct xdp_md *ctx)
 	}
 	if ((const __u8 *)(eth + 1) > c.end)
 		return XDP_PASS;
-	if (vmac4_is(eth->dst) && eth->dst[5] && !vmac_take(ctx, eth, l.vlan))
+	family = vmac_family(eth->dst);
+	if (family && eth->dst[5] && !vmac_take(ctx, eth, l.vlan, family))
 		return XDP_DROP;
 	if (l.type == VX_BE16(VX_ETH_P_IP))
 		return ip4_in(ctx, &c, l.vlan);
 	if (l.type == VX_BE16(VX_ETH_P_ARP))
 		return arp_in(ctx, c.pos - (const __u8 *)(long)ctx->data, l.vlan);
+	if (l.type == VX_BE16(VX_ETH_P_IPV6))
+		return ip6_in(ctx, &c, l.vlan);
 	return XDP_PASS;
 }
 
-/*
- * ARP-12: what the kernel asks with a VIP as sender, to answer a host that XDP has answered before, carries the NIC's MAC, and every host
- * that hears it would take that for the VIP's. Nothing else that leaves is looked into: it changes no ARP cache. Attached at tc egress where
- * a virtual MAC is used.
- */
-SEC("tc")
-int vrrp_egress(struct __sk_buff *skb)
+/* Whether what leaves as from @v has to get its MAC: a VIP's, from the NIC, while we are Active. */
+vx_inline bool egress_takes(const struct vx_eth *eth, const struct vx_addr_val *v)
+{
+	return v && v->flags & VX_ADDR_VIP && vx_mac_eq(eth->src, v->nic) && in_lease(role_of(v->slot));
+}
+
+vx_inline void egress_arp(struct __sk_buff *skb)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)skb->data;
 	struct arp_ip4 *arp = (struct arp_ip4 *)(eth + 1);
 	struct vx_addr4_key k = { .ifindex = skb->ifindex };
-	const struct vx_addr4_val *v;
+	const struct vx_addr_val *v;
 
-	if (skb->protocol != VX_BE16(VX_ETH_P_ARP) || skb->vlan_present ||
-	    (const void *)(arp + 1) > (const void *)(long)skb->data_end)
-		return TC_ACT_UNSPEC;
+	if ((const void *)(arp + 1) > (const void *)(long)skb->data_end)
+		return;
 	k.addr = vx_get32(arp->spa);
-	v = filter_has(k.addr) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
-	if (!v || !(v->flags & VX_ADDR_VIP) || !vx_mac_eq(eth->src, v->nic) || !in_lease(role_of(v->slot)))
-		return TC_ACT_UNSPEC;
+	v = filter_has(vx_filter_bit(k.addr)) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
+	if (!egress_takes(eth, v))
+		return;
 	vx_mac_copy(eth->src, v->mac);
 	vx_mac_copy(arp->sha, v->mac);
+}
+
+/*
+ * The kernel puts the MAC into the first option and the checksum in software. What has no option, or another MAC in it, changes no neighbor
+ * cache; a switch's table it would change.
+ */
+vx_inline void egress_nd(struct __sk_buff *skb)
+{
+	struct vx_eth *eth = (struct vx_eth *)(long)skb->data;
+	struct nd_packet *p = (struct nd_packet *)(eth + 1);
+	struct vx_addr6_key k = { .ifindex = skb->ifindex };
+	struct nd_msg *m = &p->na.msg;
+	const struct vx_addr_val *v;
+
+	if ((const void *)(m + 1) > (const void *)(long)skb->data_end || p->ip.next != VX_IPPROTO_ICMPV6 ||
+	    (m->type != ND_SOLICIT && m->type != ND_ADVERT))
+		return;
+	k.addr = ip6_addr(m->type == ND_SOLICIT ? p->ip.src : m->target);
+	v = filter_has(vx_filter_bit6(&k.addr)) ? bpf_map_lookup_elem(&addr6, &k) : NULL;
+	if (!egress_takes(eth, v))
+		return;
+	vx_mac_copy(eth->src, v->mac);
+	if ((const void *)(p + 1) > (const void *)(long)skb->data_end ||
+	    p->na.opt.type != (m->type == ND_SOLICIT ? ND_OPT_SOURCE_MAC : ND_OPT_TARGET_MAC) ||
+	    !vx_mac_eq(p->na.opt.mac, v->nic))
+		return;
+	m->csum = nd_csum_replace(m->csum, p->na.opt.mac, v->mac);
+	vx_mac_copy(p->na.opt.mac, v->mac);
+}
+
+/*
+ * ARP-12: what the kernel asks with a VIP as sender, to answer a host that XDP has answered before, carries the NIC's MAC, and every host
+ * that hears it would take that for the VIP's; so do its own solicitations and advertisements (RFC 9568 8.2.2). Nothing else that leaves is
+ * looked into: it changes no cache. Attached at tc egress where a virtual MAC is used.
+ */
+SEC("tc")
+int vrrp_egress(struct __sk_buff *skb)
+{
+	if (skb->vlan_present)
+		return TC_ACT_UNSPEC;
+	if (skb->protocol == VX_BE16(VX_ETH_P_ARP))
+		egress_arp(skb);
+	else if (skb->protocol == VX_BE16(VX_ETH_P_IPV6))
+		egress_nd(skb);
 	return TC_ACT_UNSPEC;
 }
 

@@ -6,8 +6,9 @@
  *   map        kind                     written by  what
  *   vr_index   hash vx_vr_key           user        advert -> slot of its virtual router; VRID 0: the interface's own entry
  *   addr4      hash vx_addr4_key        user        IPv4 addresses that matter: VIPs, also of other interfaces, and this interface's own
+ *   addr6      hash vx_addr6_key        user        the same of IPv6
  *   peers      hash vx_peer_key         user        who may send to a unicast virtual router
- *   filter     array[1], mmap           user        one bit per hash of an address in addr4: frames of strangers stop here
+ *   filter     array[1], mmap           user        one bit per hash of an address in addr4 or addr6: frames of strangers stop here
  *   vr_config  array[slot]              user        what is fixed between reloads
  *   vr_role    array[slot], mmap        user        one word: Initialize, Backup, or Active until
  *   vr_watch   array[slot]              bpf         the Active Router as heard, and its bpf_timer
@@ -21,13 +22,13 @@
 
 #include "base.h"
 
-#define VX_ABI_VERSION 4
+#define VX_ABI_VERSION 5
 
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
 	VX_MAX_IFS = 64,           /* interfaces per controller */
 	VX_FILTER_BITS = 32768,    /* one page; 1 in 6 strangers passes it when 5,000 VIPs are set */
-	VX_EVENTS_BYTES = 1 << 18, /* a power of two pages; 3,600 events of one turn of the controller */
+	VX_EVENTS_BYTES = 1 << 18, /* a power of two pages; 2,800 events of one turn of the controller */
 };
 
 /* vr_index: who is this advert for. VRID 0 is not valid on the wire: that key marks "an instance of this family lives here". */
@@ -49,18 +50,25 @@ struct vx_addr4_key {
 	__be32 addr;
 };
 
+struct vx_addr6_key {
+	__u32 ifindex;
+	__u32 vlan;
+	struct vx_addr addr;
+};
+
 enum {
 	VX_ADDR_VIP = 1,
 	VX_ADDR_OWN = 2,
-	VX_ADDR_GROUP = 4, /* a multicast group that adverts go to, not 224.0.0.18 */
+	VX_ADDR_GROUP = 4, /* a multicast group that adverts go to, not 224.0.0.18 or ff02::12 */
 	VX_ADDR_AWAY =
 		8, /* a VIP of another interface, without Accept_Mode: the kernel would accept it on this one too (DP-5) */
 };
 
-struct vx_addr4_val {
+/* Of addr4 and addr6. */
+struct vx_addr_val {
 	__u32 slot;  /* of the virtual router that holds it, where VX_ADDR_VIP is set */
 	__u32 flags; /* VX_ADDR_* */
-	__u8 mac[6]; /* what ARP for a VIP is answered with: of the interface that has it, or the virtual one */
+	__u8 mac[6]; /* what ARP or ND for a VIP is answered with: of the interface that has it, or the virtual one */
 	__u8 nic[6]; /* of that interface in any case */
 	__u16 away;  /* slot of the virtual router that holds it elsewhere, where VX_ADDR_AWAY is set */
 	__u16 zero;
@@ -68,7 +76,7 @@ struct vx_addr4_val {
 
 struct vx_peer_key {
 	__u32 slot;
-	__be32 addr;
+	struct vx_addr addr;
 };
 
 struct vx_peer_val {
@@ -83,14 +91,15 @@ enum {
 	VX_CFG_CSUM_9568 = 1 << 2, /* VRRPv3/IPv4 checksum forms accepted (WF-19); at least one is set */
 	VX_CFG_CSUM_5798 = 1 << 3,
 	VX_CFG_NO_ACCEPT = 1 << 4, /* Accept_Mode is false (DP-4) */
-	VX_CFG_VMAC = 1 << 5,      /* speaks with 00:00:5e:00:01:VRID (WF-14) */
+	VX_CFG_VMAC = 1 << 5,      /* speaks with 00:00:5e:00:01:VRID, IPv6 with 00:00:5e:00:02:VRID (WF-14) */
+	VX_CFG_FIRST_LL = 1 << 6,  /* IPv6: our first VIP is link-local, so theirs has to be (RX-30) */
 };
 
 struct vx_vr_config {
 	__u32 ifindex;
 	__u32 vlan;
-	__be32 src;   /* our primary address: Sme of FSM-A4 */
-	__be32 group; /* where multicast adverts go (WF-12) */
+	struct vx_addr src;   /* our primary address: Sme of FSM-A4 */
+	struct vx_addr group; /* where multicast adverts go (WF-12) */
 	__u32 flags;
 	__u32 zero32;
 	__u64 adver_ns;         /* own Advertisement_Interval */
@@ -131,13 +140,14 @@ enum vx_ev {
 struct vx_event {
 	__u32 type; /* enum vx_ev */
 	__u32 slot;
-	__u64 at_ns;    /* when the frame came in, or when the timer is or was due */
-	__u64 adver_ns; /* interval of the advert */
-	__be32 src;     /* of the advert; VX_EV_CONFLICT: the VIP */
-	__u8 mac[6];    /* of the sender */
+	__u64 at_ns;        /* when the frame came in, or when the timer is or was due */
+	__u64 adver_ns;     /* interval of the advert */
+	struct vx_addr src; /* of the advert; VX_EV_CONFLICT: the VIP */
+	__u8 mac[6];        /* of the sender */
 	__u8 priority;
-	__u8 ctr;       /* VX_EV_BAD: enum vx_ctr */
-	__u32 absorbed; /* an advert: the kernel has acted on it as a Backup */
+	__u8 ctr;      /* VX_EV_BAD: enum vx_ctr */
+	__u8 absorbed; /* an advert: the kernel has acted on it as a Backup */
+	__u8 zero[7];
 };
 
 /*
@@ -158,11 +168,11 @@ struct vx_vr_watch {
 	__u64 adver_ns;    /* Active_Adver_Interval as learned */
 	__u64 lower_ns;    /* first advert of lower priority since preemption is delayed (KA-22); 0: none */
 	__u64 bucket_ns[VX_EV_LIMITED];
-	__u64 said_ns; /* when `said` was last emptied */
-	__u64 said;    /* bit per enum vx_ctr: VX_EV_BAD sent for it */
-	__be32 src;    /* the Active Router's address; 0: none heard */
+	__u64 said_ns;      /* when `said` was last emptied */
+	__u64 said;         /* bit per enum vx_ctr: VX_EV_BAD sent for it */
+	struct vx_addr src; /* the Active Router's address; 0: none heard */
 	__u8 priority;
-	__u8 zero[3];
+	__u8 zero[7];
 };
 
 /* Input of the BPF program vx_timer, by which the controller works the timers that userspace cannot reach. */
@@ -171,10 +181,11 @@ enum { VX_TIMER_ARM, VX_TIMER_CANCEL, VX_TIMER_SHIFT };
 struct vx_timer_cmd {
 	__u32 op;
 	__u32 slot;
-	__u64 deadline_ns; /* ARM; SHIFT: how much later, two's complement for earlier (FSM-11) */
-	__u64 adver_ns;    /* ARM: Active_Adver_Interval to start from */
-	__be32 src;        /* ARM: the Active Router, 0 when not known */
+	__u64 deadline_ns;  /* ARM; SHIFT: how much later, two's complement for earlier (FSM-11) */
+	__u64 adver_ns;     /* ARM: Active_Adver_Interval to start from */
+	struct vx_addr src; /* ARM: the Active Router, 0 when not known */
 	__u32 priority;
+	__u32 zero32;
 };
 
 /* Counters; the names are the ids of the requirements. One line each: enum suffix, printed name, what it counts. */
@@ -190,11 +201,12 @@ struct vx_timer_cmd {
 	X(OWNER_CONFLICT, "owner_conflict", "advert although we own the addresses (RX-32)")                            \
 	X(RX_VLAN_OTHER, "rx_vlan_other", "passed: more than two VLAN tags (RX-2)")                                    \
 	X(RX_VRID, "rx_vrid", "passed: a VRID that is not ours (RX-18)")                                               \
-	X(RX_IP_HDR, "rx_ip_hdr", "dropped: malformed IPv4 header (RX-5)")                                             \
+	X(RX_IP_HDR, "rx_ip_hdr", "dropped: malformed IP header (RX-5)")                                               \
 	X(RX_FRAG, "rx_frag", "dropped: fragment (RX-7)")                                                              \
 	X(RX_IP_CSUM, "rx_ip_csum", "dropped: IPv4 header checksum (RX-8)")                                            \
-	X(RX_LEN, "rx_len", "dropped: length (RX-9, RX-21, RX-22)")                                                    \
-	X(RX_TTL, "rx_ttl", "dropped: TTL (RX-13, RX-35)")                                                             \
+	X(RX_EXT, "rx_ext", "dropped: IPv6 extension header (RX-11)")                                                  \
+	X(RX_LEN, "rx_len", "dropped: length (RX-9, RX-10, RX-21, RX-22)")                                             \
+	X(RX_TTL, "rx_ttl", "dropped: TTL or hop limit (RX-13, RX-35)")                                                \
 	X(RX_SRC, "rx_src", "dropped: source address cannot be (RX-14)")                                               \
 	X(RX_OWN, "rx_own", "dropped: our own source address (RX-15)")                                                 \
 	X(RX_VERSION, "rx_version", "dropped: version (RX-16, RX-19)")                                                 \
@@ -205,6 +217,7 @@ struct vx_timer_cmd {
 	X(RX_AUTH_MISMATCH, "rx_auth_mismatch", "dropped: another authentication type (RX-25)")                        \
 	X(RX_AUTH_FAIL, "rx_auth_fail", "dropped: password (RX-26)")                                                   \
 	X(RX_ADV_INT, "rx_adv_int", "dropped: advertisement interval (RX-27, RX-28)")                                  \
+	X(RX_FIRST_ADDR, "rx_first_addr", "dropped: IPv6, first address not link-local (RX-30)")                       \
 	X(RX_CAST, "rx_cast", "dropped: multicast for a unicast router or the reverse (RX-33)")                        \
 	X(RX_PEER, "rx_peer", "dropped: not a configured peer (RX-34)")                                                \
 	X(RX_STATE, "rx_state", "dropped: in Initialize (RX-36)")                                                      \
@@ -212,7 +225,12 @@ struct vx_timer_cmd {
 	X(ARP_DROP, "arp_drop", "ARP requests for a VIP dropped, not Active (ARP-7)")                                  \
 	X(ARP_LAPSED, "arp_lapsed", "... or Active with a lapsed lease")                                               \
 	X(ARP_ODD, "arp_odd", "ARP requests for a VIP left to the kernel as odd (ARP-5)")                              \
-	X(VIP_CONFLICT, "vip_conflict", "others that claim a VIP of ours (ARP-6)")                                     \
+	X(ND_REPLY, "nd_reply", "Neighbor Solicitations for a VIP answered (ND-1)")                                    \
+	X(ND_DROP, "nd_drop", "Neighbor Solicitations for a VIP dropped, not Active (ND-8)")                           \
+	X(ND_LAPSED, "nd_lapsed", "... or Active with a lapsed lease")                                                 \
+	X(ND_BAD, "nd_bad", "Neighbor Solicitations for a VIP dropped as invalid (ND-2)")                              \
+	X(ND_ODD, "nd_odd", "Neighbor Solicitations for a VIP left to the kernel: too short to answer in place")       \
+	X(VIP_CONFLICT, "vip_conflict", "others that claim a VIP of ours (ARP-6, ND-13)")                              \
 	X(GUARD_LAPSED, "guard_lapsed", "packets to a VIP dropped, Active with a lapsed lease (DP)")                   \
 	X(GUARD_NO_ACCEPT, "guard_no_accept", "packets to a VIP dropped, Active without accept mode (DP-4, DP-5)")     \
 	X(VMAC_DROP, "vmac_drop", "frames to the virtual MAC dropped, not Active or with a lapsed lease (DP-1)")       \
@@ -242,19 +260,27 @@ vx_inline __u32 vx_filter_bit(__be32 addr)
 	return (addr * 2654435769U) >> 17;
 }
 
+vx_inline __u32 vx_filter_bit6(const struct vx_addr *addr)
+{
+	return (addr->w[0] * 2246822519U + addr->w[1] * 3266489917U + addr->w[2] * 668265263U +
+		addr->w[3] * 2654435769U) >>
+	       17;
+}
+
 _Static_assert(VX_FILTER_BITS == 1 << (32 - 17), "vx_filter_bit() yields 15 bits");
-_Static_assert(VX_MAX_VRS <= 1 << 16, "vx_addr4_val.away holds a slot");
+_Static_assert(VX_MAX_VRS <= 1 << 16, "vx_addr_val.away holds a slot");
 _Static_assert(VX_CTR_COUNT <= 64, "vx_vr_watch.said has a bit per counter");
 _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key");
-_Static_assert(sizeof(struct vx_peer_key) == 8, "abi: no padding in a hash key");
+_Static_assert(sizeof(struct vx_addr6_key) == 24, "abi: no padding in a hash key");
+_Static_assert(sizeof(struct vx_peer_key) == 20, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
-_Static_assert(sizeof(struct vx_vr_config) == 72, "abi: vr_config");
-_Static_assert(sizeof(struct vx_addr4_val) == 24, "abi: addr4");
-_Static_assert(offsetof(struct vx_vr_config, vrid) == 56, "abi: vr_config.vrid");
-_Static_assert(sizeof(struct vx_event) == 40, "abi: event");
-_Static_assert(sizeof(struct vx_vr_watch) == 120, "abi: vr_watch");
+_Static_assert(sizeof(struct vx_vr_config) == 96, "abi: vr_config");
+_Static_assert(sizeof(struct vx_addr_val) == 24, "abi: addr4, addr6");
+_Static_assert(offsetof(struct vx_vr_config, vrid) == 80, "abi: vr_config.vrid");
+_Static_assert(sizeof(struct vx_event) == 56, "abi: event");
+_Static_assert(sizeof(struct vx_vr_watch) == 136, "abi: vr_watch");
 _Static_assert(offsetof(struct vx_vr_watch, src) == 112, "abi: vr_watch.src");
-_Static_assert(sizeof(struct vx_timer_cmd) == 32, "abi: timer command");
+_Static_assert(sizeof(struct vx_timer_cmd) == 48, "abi: timer command");
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VRRP ADVERTISEMENTs over IPv4: the wire format (RFC 9568 5.2, RFC 3768 5.3), the receive rules RX-5..RX-35 in their order
+ * VRRP ADVERTISEMENTs over IPv4 and IPv6: the wire format (RFC 9568 5.2, RFC 3768 5.3), the receive rules RX-5..RX-35 in their order
  * (RFC 9568 7.1, RFC 3768 7.1), and the builder of ours. Pure: bytes and plain structs, no lookup, no clock.
  */
 #ifndef VX_ADVERT_H
@@ -15,6 +15,8 @@ enum {
 	ADVERT_AUTH_LEN = 8,
 	/* v2, 255 addresses and Auth Data: the longest IPv4 message, in 32-bit words (RX-42) */
 	ADVERT_MAX_WORDS = (8 + 4 * ADVERT_MAX_ADDRS + ADVERT_AUTH_LEN) / 4,
+	/* v3 over IPv6, 255 addresses: the longest of all; it takes a jumbo frame (WF-4) */
+	ADVERT_MAX_LEN = 8 + 16 * ADVERT_MAX_ADDRS,
 	ADVERT_TTL = 255,
 	ADVERT_TOS = 0xc0, /* CS6, as keepalived and FRR send it */
 	ADVERT_AUTH_NONE = 0,
@@ -22,14 +24,17 @@ enum {
 	ADVERT_AUTH_AH = 2,
 };
 
-#define ADVERT_GROUP4 VX_BE32(0xe0000012U) /* 224.0.0.18 */
+#define ADVERT_GROUP4 VX_BE32(0xe0000012U)                                                     /* 224.0.0.18 */
+#define ADVERT_GROUP6 ((struct vx_addr){ .w = { VX_BE32(0xff020000U), 0, 0, VX_BE32(0x12) } }) /* ff02::12 */
+#define ADVERT_CS_NS  (10 * VX_NS_PER_MS)
 
-/* 224.0.0.0/4 */
-vx_inline bool advert_is_group(__be32 addr)
+/* 224.0.0.0/4, ff00::/8 */
+vx_inline bool advert_is_group(__u8 family, const struct vx_addr *addr)
 {
-	return (addr & VX_BE32(0xf0000000U)) == VX_BE32(0xe0000000U);
+	if (family == 6)
+		return ip6_is_multicast(addr);
+	return (addr->w[0] & VX_BE32(0xf0000000U)) == VX_BE32(0xe0000000U);
 }
-#define ADVERT_CS_NS (10 * VX_NS_PER_MS)
 
 struct advert_hdr {
 	__u8 ver_type;
@@ -41,13 +46,13 @@ struct advert_hdr {
 	__be16 csum;
 } vx_wire;
 
-/* An advert as received; filled by advert_ip4_open() and advert_hdr(), valid where those return VX_CTR_NONE. */
+/* An advert as received; filled by advert_ip4_open() or advert_ip6() and advert_hdr(), valid where those return VX_CTR_NONE. */
 struct advert {
-	__be32 src;
-	__be32 dst;
+	struct vx_addr src;
+	struct vx_addr dst;
 	__u64 adver_ns; /* the sender's interval */
 	__u64 ip_sum;   /* sum of the fixed IPv4 header */
-	__u32 ip_len;   /* IPv4 header with options */
+	__u32 ip_len;   /* IPv4 header with options, or the IPv6 header */
 	__u32 len;  /* IP total length; from advert_ip4_close() on the VRRP message: padding is not counted (RX-12) */
 	__u16 frag; /* not 0: a fragment */
 	__u16 csum_seed; /* sum of the eight header bytes, folded */
@@ -60,6 +65,7 @@ struct advert {
 	__u8 b4;
 	__u8 b5;
 	__u8 eth_multicast; /* the frame's destination MAC is a group address (RX-39) */
+	__u8 family;
 };
 
 /* What the caller found in its maps about an advert. */
@@ -94,14 +100,15 @@ vx_inline enum vx_ctr advert_ip4_open(struct cur *c, struct advert *a)
 		return VX_CTR_RX_IP_HDR;
 	if (ip->ver_ihl >> 4 != 4 || (ip->ver_ihl & 0x0f) < 5)
 		return VX_CTR_RX_IP_HDR;
+	a->family = 4;
 	a->ip_len = (ip->ver_ihl & 0x0f) * 4;
 	a->ip_sum = 0;
 	for (i = 0; i < sizeof(*ip) / 4; i++)
 		a->ip_sum += vx_get32((const __u8 *)ip + 4 * i);
 	a->len = vx_host16(ip->len);
 	a->frag = ip->frag & VX_IP4_FRAG_MASK;
-	a->src = ip->src;
-	a->dst = ip->dst;
+	a->src = vx_addr4(ip->src);
+	a->dst = vx_addr4(ip->dst);
 	a->ttl = ip->ttl;
 	return VX_CTR_NONE;
 }
@@ -125,7 +132,27 @@ vx_inline enum vx_ctr advert_ip4_close(struct advert *a, __u64 opt_sum, __u32 pr
 	return VX_CTR_NONE;
 }
 
-/* The fixed part of the message at the cursor; after advert_ip4_close() it is there. */
+/* RX-5, RX-10..RX-12: the IPv6 header at the cursor, of a packet @present bytes of which are in the frame. */
+vx_inline enum vx_ctr advert_ip6(struct cur *c, struct advert *a, __u32 present)
+{
+	const struct vx_ip6 *ip = cur_take(c, sizeof(*ip));
+
+	if (!ip || ip->ver_tc_flow[0] >> 4 != 6)
+		return VX_CTR_RX_IP_HDR;
+	a->family = 6;
+	a->ip_len = sizeof(*ip);
+	a->len = vx_host16(ip->len);
+	a->src = ip6_addr(ip->src);
+	a->dst = ip6_addr(ip->dst);
+	a->ttl = ip->hop_limit;
+	if (a->len < sizeof(struct advert_hdr) || a->len + sizeof(*ip) > present) /* RX-10 */
+		return VX_CTR_RX_LEN;
+	if (ip->next != VX_IPPROTO_VRRP) /* RX-11 */
+		return VX_CTR_RX_EXT;
+	return VX_CTR_NONE;
+}
+
+/* The fixed part of the message at the cursor; after advert_ip4_close() or advert_ip6() it is there. */
 vx_inline enum vx_ctr advert_hdr(struct cur *c, struct advert *a)
 {
 	const struct advert_hdr *h = cur_take(c, sizeof(*h));
@@ -147,11 +174,16 @@ vx_inline enum vx_ctr advert_hdr(struct cur *c, struct advert *a)
 	return VX_CTR_NONE;
 }
 
-/* RX-14: addresses that no advert can come from: 0.0.0.0/8, 127/8, and everything from 224.0.0.0 up. */
-vx_inline bool advert_src_bad(__be32 src)
+/*
+ * RX-14: addresses that no advert can come from: 0.0.0.0/8, 127/8, and everything from 224.0.0.0 up; ::, ::1, multicast, and, where
+ * adverts are @strict, that is multicast themselves, whatever is not link-local (WF-11).
+ */
+vx_inline bool advert_src_bad(__u8 family, const struct vx_addr *src, bool strict)
 {
-	__u32 s = vx_host32(src);
+	__u32 s = vx_host32(src->w[0]);
 
+	if (family == 6)
+		return vx_addr_none(src) || ip6_src_bad(src) || (strict && !ip6_is_link_local(src));
 	return s >> 24 == 0 || s >> 24 == 127 || s >= 0xe0000000U;
 }
 
@@ -169,10 +201,31 @@ vx_inline __u64 advert_addr_mix(__be32 addr)
 	return x ^ x >> 29;
 }
 
-/* Length that WF-1 demands for @count addresses. */
-vx_inline __u32 advert_len4(__u32 version, __u32 count)
+/* The same of an address of either family. */
+vx_inline __u64 advert_vip_mix(__u8 family, const struct vx_addr *a)
 {
-	return sizeof(struct advert_hdr) + 4 * count + (version == 2 ? ADVERT_AUTH_LEN : 0);
+	__u64 x = 0;
+	__u32 i;
+
+	if (family == 4)
+		return advert_addr_mix(a->w[0]);
+	for (i = 0; i < 4; i++) {
+		x = (x ^ a->w[i]) * 0x9e3779b97f4a7c15ULL;
+		x ^= x >> 29;
+	}
+	return x;
+}
+
+/* Length that WF-1 demands for @count addresses. */
+vx_inline __u32 advert_len(__u8 family, __u32 version, __u32 count)
+{
+	return sizeof(struct advert_hdr) + (family == 6 ? 16 : 4) * count + (version == 2 ? ADVERT_AUTH_LEN : 0);
+}
+
+/* Of the IP header in front of it. */
+vx_inline __u32 advert_ip_len(__u8 family)
+{
+	return family == 6 ? sizeof(struct vx_ip6) : sizeof(struct vx_ip4);
 }
 
 /* What the walk over everything behind the fixed header yields. */
@@ -180,6 +233,7 @@ struct advert_sums {
 	__u64 sum;     /* of its 32-bit words */
 	__u64 mix;     /* advert_addr_mix() of the addresses, summed */
 	__u32 tail[2]; /* its last eight bytes: v2's Auth Data */
+	__be32 first;  /* IPv6: the upper word of the first address (RX-30) */
 };
 
 /*
@@ -208,22 +262,45 @@ vx_inline bool advert_walk(struct cur *c, __u32 words, __u32 count, struct adver
 	return true;
 }
 
+/* The same of @count IPv6 addresses and nothing else: as many as an advert can count, whatever the frame's size (RX-42). */
+vx_inline bool advert_walk6(struct cur *c, __u32 count, struct advert_sums *s)
+{
+	struct vx_addr addr;
+	__u32 i;
+
+	for (i = 0; i < ADVERT_MAX_ADDRS; i++) {
+		const __u8 *a;
+
+		if (i >= count)
+			return true;
+		a = cur_ip6(c);
+		if (!a)
+			return false;
+		addr = ip6_addr(a);
+		if (i == 0)
+			s->first = addr.w[0];
+		s->sum += (__u64)addr.w[0] + addr.w[1] + addr.w[2] + addr.w[3];
+		s->mix += advert_vip_mix(6, &addr);
+	}
+	return true;
+}
+
 /*
- * RX-13..RX-22 for an advert that advert_ip4_close() and advert_hdr() have let through, in the order of the rules; the first that fails
+ * RX-13..RX-22 for an advert that advert_ip4_close() or advert_ip6() and advert_hdr() have let through, in the order of the rules; the first that fails
  * names the verdict. VX_CTR_RX_VRID means pass to the kernel, every other verdict but VX_CTR_NONE means drop.
  */
 vx_inline enum vx_ctr advert_check_head(const struct advert *a, const struct advert_lookup *lk)
 {
 	const struct vx_vr_config *cfg = lk->cfg;
-	bool strict = cfg ? !(cfg->flags & VX_CFG_UNICAST) : advert_is_group(a->dst);
+	bool strict = cfg ? !(cfg->flags & VX_CFG_UNICAST) : advert_is_group(a->family, &a->dst);
 
-	if (strict && a->ttl != ADVERT_TTL) /* RX-13: RFC 9568 5.1.1.3 */
+	if (strict && a->ttl != ADVERT_TTL) /* RX-13: RFC 9568 5.1.1.3, 5.1.2.3 */
 		return VX_CTR_RX_TTL;
-	if (advert_src_bad(a->src)) /* RX-14 */
+	if (advert_src_bad(a->family, &a->src, strict)) /* RX-14 */
 		return VX_CTR_RX_SRC;
 	if (lk->own_src) /* RX-15, FSM-A8: a reflected advert is never answered */
 		return VX_CTR_RX_OWN;
-	if (a->version != 2 && a->version != 3) /* RX-16 */
+	if (a->version != 3 && (a->version != 2 || a->family == 6)) /* RX-16 */
 		return VX_CTR_RX_VERSION;
 	if (a->type != ADVERT_TYPE) /* RX-17 */
 		return VX_CTR_RX_TYPE;
@@ -233,7 +310,7 @@ vx_inline enum vx_ctr advert_check_head(const struct advert *a, const struct adv
 		return VX_CTR_RX_VERSION;
 	if (a->count == 0) /* RX-20: erratum 8299 */
 		return VX_CTR_RX_COUNT;
-	if (a->len != advert_len4(a->version, a->count)) /* RX-21, RX-22 */
+	if (a->len != advert_len(a->family, a->version, a->count)) /* RX-21, RX-22 */
 		return VX_CTR_RX_LEN;
 	return VX_CTR_NONE;
 }
@@ -244,17 +321,19 @@ vx_inline __u32 advert_words(const struct advert *a)
 	return (a->len - sizeof(struct advert_hdr)) / 4;
 }
 
-/* RX-23 (WF-17, WF-19): which form of the checksum is right, as ADVERT_NOTE_CSUM_*, 0 where v2 has but one. */
+/* RX-23 (WF-17, WF-19): which form of the checksum is right, as ADVERT_NOTE_CSUM_*, 0 where there is but one: v2, IPv6. */
 vx_inline enum vx_ctr advert_check_csum(const struct advert *a, const struct vx_vr_config *cfg, __u64 sum, __u32 *notes)
 {
 	sum += a->csum_seed;
-	if (a->version == 2)
+	if (a->family == 6)
+		sum += ip6_pseudo(&a->src, &a->dst, a->len, VX_IPPROTO_VRRP);
+	if (a->family == 6 || a->version == 2)
 		return csum_fold(sum) == 0xffff ? VX_CTR_NONE : VX_CTR_RX_CSUM;
 	if (cfg->flags & VX_CFG_CSUM_9568 && csum_fold(sum) == 0xffff) {
 		*notes |= ADVERT_NOTE_CSUM_9568;
 		return VX_CTR_NONE;
 	}
-	sum += advert_pseudo4(a->src, a->dst, a->len);
+	sum += advert_pseudo4(a->src.w[0], a->dst.w[0], a->len);
 	if (cfg->flags & VX_CFG_CSUM_5798 && csum_fold(sum) == 0xffff) {
 		*notes |= ADVERT_NOTE_CSUM_5798;
 		return VX_CTR_NONE;
@@ -289,7 +368,7 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 					const struct advert_sums *s, __u32 *notes)
 {
 	const struct vx_vr_config *cfg = lk->cfg;
-	bool multicast = advert_is_group(a->dst), unicast_vr = cfg->flags & VX_CFG_UNICAST;
+	bool multicast = advert_is_group(a->family, &a->dst), unicast_vr = cfg->flags & VX_CFG_UNICAST;
 	enum vx_ctr bad;
 
 	*notes = 0;
@@ -305,6 +384,10 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 	} else if (a->adver_ns != cfg->adver_ns) { /* RX-29 */
 		*notes |= ADVERT_NOTE_INTERVAL;
 	}
+	/* RX-30: erratum 8300. Only where ours is link-local itself, so that two that are configured alike hear each other. */
+	if (a->family == 6 && !unicast_vr && cfg->flags & VX_CFG_FIRST_LL &&
+	    !ip6_is_link_local(&(struct vx_addr){ .w = { s->first } }))
+		return VX_CTR_RX_FIRST_ADDR;
 	if (a->count != cfg->nvips || s->mix != cfg->vip_sum) /* RX-31 */
 		*notes |= ADVERT_NOTE_ADDRS;
 	if (cfg->priority == 255) { /* RX-32: erratum 8298 makes it log-only in v3 */
@@ -312,7 +395,7 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 			return VX_CTR_OWNER_CONFLICT;
 		*notes |= ADVERT_NOTE_OWNER;
 	}
-	if (unicast_vr == multicast || (multicast && a->dst != cfg->group)) /* RX-33 */
+	if (unicast_vr == multicast || (multicast && !vx_addr_eq(&a->dst, &cfg->group))) /* RX-33 */
 		return VX_CTR_RX_CAST;
 	if (unicast_vr) {
 		if (!lk->peer) /* RX-34 */
@@ -327,11 +410,12 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 
 /* What advert_build() needs; all borrowed for the call. */
 struct advert_params {
-	__be32 src;
-	__be32 dst; /* the group, or the unicast peer */
-	const __be32 *vips;
+	struct vx_addr src;
+	struct vx_addr dst; /* the group, or the unicast peer */
+	const struct vx_addr *vips;
 	const __u8 *auth; /* v2: eight bytes */
 	__u64 adver_ns; /* v2: whole seconds, 1..255 s; v3: 10 ms..40.95 s, rounded down to centiseconds (RFC 9568 5.2.7) */
+	__u8 family; /* 4 or 6 */
 	__u8 version;
 	__u8 vrid;
 	__u8 priority;
@@ -341,32 +425,55 @@ struct advert_params {
 	bool csum_5798; /* v3: with the pseudo-header, as keepalived and FRR send by default (WF-18) */
 };
 
-enum { ADVERT_MAX_PACKET = sizeof(struct vx_ip4) + 4 * ADVERT_MAX_WORDS };
+enum { ADVERT_MAX_PACKET = sizeof(struct vx_ip6) + ADVERT_MAX_LEN };
 
-/*
- * Writes the IPv4 packet of one advert into @buf of ADVERT_MAX_PACKET bytes: header without options (RFC 9568 5.1.1),
- * message, both checksums. Returns its length. @ip_id is in host order.
- */
-vx_inline __u32 advert_build(__u8 *buf, const struct advert_params *p, __u16 ip_id)
+vx_inline void advert_put_ip4(__u8 *buf, const struct advert_params *p, __u32 len, __u16 ip_id)
 {
-	__u32 len = advert_len4(p->version, p->nvips), total = len + sizeof(struct vx_ip4), i;
-	__u8 *m = buf + sizeof(struct vx_ip4);
 	struct vx_ip4 *ip = (struct vx_ip4 *)buf;
-	struct advert_hdr *h = (struct advert_hdr *)m;
 	__u64 sum = 0;
+	__u32 i;
 
-	__builtin_memset(buf, 0, total);
 	ip->ver_ihl = 0x45;
 	ip->tos = ADVERT_TOS;
-	ip->len = VX_BE16(total);
+	ip->len = VX_BE16(len + sizeof(*ip));
 	ip->id = VX_BE16(ip_id);
 	ip->ttl = p->ttl ? p->ttl : ADVERT_TTL;
 	ip->proto = VX_IPPROTO_VRRP;
-	ip->src = p->src;
-	ip->dst = p->dst;
+	ip->src = p->src.w[0];
+	ip->dst = p->dst.w[0];
 	for (i = 0; i < sizeof(*ip) / 4; i++)
 		sum += vx_get32(buf + 4 * i);
 	ip->csum = ~csum_fold(sum);
+}
+
+vx_inline void advert_put_ip6(__u8 *buf, const struct advert_params *p, __u32 len)
+{
+	struct vx_ip6 *ip = (struct vx_ip6 *)buf;
+
+	ip->ver_tc_flow[0] = 0x60 | ADVERT_TOS >> 4;
+	ip->ver_tc_flow[1] = (__u8)(ADVERT_TOS << 4);
+	ip->len = VX_BE16(len);
+	ip->next = VX_IPPROTO_VRRP;
+	ip->hop_limit = p->ttl ? p->ttl : ADVERT_TTL;
+	ip6_put(ip->src, &p->src);
+	ip6_put(ip->dst, &p->dst);
+}
+
+/* What is in front of the checksummed message; over IPv6 always, in v2 never (WF-17). */
+vx_inline __u64 advert_pseudo(const struct advert_params *p, __u32 len)
+{
+	if (p->family == 6)
+		return ip6_pseudo(&p->src, &p->dst, len, VX_IPPROTO_VRRP);
+	return p->version == 3 && p->csum_5798 ? advert_pseudo4(p->src.w[0], p->dst.w[0], len) : 0;
+}
+
+/* The message of @len bytes at @m, which is zeroed. */
+vx_inline void advert_put_message(__u8 *m, const struct advert_params *p, __u32 len)
+{
+	struct advert_hdr *h = (struct advert_hdr *)m;
+	__u8 *addr = m + sizeof(*h);
+	__u64 sum = advert_pseudo(p, len);
+	__u32 i;
 
 	h->ver_type = p->version << 4 | ADVERT_TYPE;
 	h->vrid = p->vrid;
@@ -380,14 +487,32 @@ vx_inline __u32 advert_build(__u8 *buf, const struct advert_params *p, __u16 ip_
 		h->b5 = p->adver_ns / ADVERT_CS_NS;
 	}
 	for (i = 0; i < p->nvips; i++)
-		vx_put32(m + sizeof(*h) + 4 * i, p->vips[i]);
+		if (p->family == 6)
+			ip6_put(addr + 16 * i, &p->vips[i]);
+		else
+			vx_put32(addr + 4 * i, p->vips[i].w[0]);
 	if (p->version == 2 && p->auth_type == ADVERT_AUTH_PASS)
 		__builtin_memcpy(m + len - ADVERT_AUTH_LEN, p->auth, ADVERT_AUTH_LEN);
-	sum = p->version == 3 && p->csum_5798 ? advert_pseudo4(p->src, p->dst, len) : 0;
 	for (i = 0; i < len / 4; i++)
 		sum += vx_get32(m + 4 * i);
 	h->csum = ~csum_fold(sum);
-	return total;
+}
+
+/*
+ * Writes the IP packet of one advert into @buf of ADVERT_MAX_PACKET bytes: header without options (RFC 9568 5.1.1, 5.1.2),
+ * message, checksums. Returns its length. @ip_id is in host order and of no use over IPv6.
+ */
+vx_inline __u32 advert_build(__u8 *buf, const struct advert_params *p, __u16 ip_id)
+{
+	__u32 len = advert_len(p->family, p->version, p->nvips), ip_len = advert_ip_len(p->family);
+
+	__builtin_memset(buf, 0, ip_len + len);
+	if (p->family == 6)
+		advert_put_ip6(buf, p, len);
+	else
+		advert_put_ip4(buf, p, len, ip_id);
+	advert_put_message(buf + ip_len, p, len);
+	return ip_len + len;
 }
 
 #endif

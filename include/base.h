@@ -82,6 +82,38 @@ vx_inline void vx_put32(void *p, __u32 v)
 #endif
 }
 
+/* An address of either family as it is on the wire; IPv4 is in w[0], the rest is 0. */
+struct vx_addr {
+	__be32 w[4];
+};
+
+vx_inline struct vx_addr vx_addr4(__be32 addr)
+{
+	return (struct vx_addr){ .w = { addr } };
+}
+
+vx_inline bool vx_addr_eq(const struct vx_addr *a, const struct vx_addr *b)
+{
+	return !((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) | (a->w[3] ^ b->w[3]));
+}
+
+/* 0.0.0.0 and :: */
+vx_inline bool vx_addr_none(const struct vx_addr *a)
+{
+	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
+}
+
+/* Whether @a is the greater number, most significant byte first (FSM-A7). */
+vx_inline bool vx_addr_greater(const struct vx_addr *a, const struct vx_addr *b)
+{
+	__u32 i;
+
+	for (i = 0; i < 4; i++)
+		if (a->w[i] != b->w[i])
+			return vx_host32(a->w[i]) > vx_host32(b->w[i]);
+	return false;
+}
+
 /* MAC addresses are compared and copied as 4 + 2 bytes: two loads instead of six. */
 vx_inline bool vx_mac_eq(const void *a, const void *b)
 {

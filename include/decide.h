@@ -38,13 +38,14 @@ vx_inline __u64 decide_lease_ns(__u64 sent_ns, __u8 down_adverts, __u64 adver_ns
 }
 
 /* FSM-A4, FSM-A7: addresses compare as unsigned numbers, most significant byte first. */
-vx_inline bool decide_yields(__u8 priority, __be32 src, __u8 rx_priority, __be32 rx_src)
+vx_inline bool decide_yields(__u8 priority, const struct vx_addr *src, __u8 rx_priority, const struct vx_addr *rx_src)
 {
-	return rx_priority > priority || (rx_priority == priority && vx_host32(rx_src) > vx_host32(src));
+	return rx_priority > priority || (rx_priority == priority && vx_addr_greater(rx_src, src));
 }
 
 /* An Active's view of a valid advert: which class of event it is. Its timers are the controller's. */
-vx_inline enum vx_ev decide_active(__u8 priority, __be32 src, __u8 rx_priority, __be32 rx_src)
+vx_inline enum vx_ev decide_active(__u8 priority, const struct vx_addr *src, __u8 rx_priority,
+				   const struct vx_addr *rx_src)
 {
 	if (rx_priority == 0)
 		return VX_EV_PRIO0; /* FSM-A3 */

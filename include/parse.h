@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A frame is read through a cursor that moves only after a bounds check. Wire structs and the steps from Ethernet to
- * the payload of IPv4; offsets and rules are in docs/vrrp-rules.md (WF, RX).
+ * the payload of IP; offsets and rules are in docs/vrrp-rules.md (WF, RX).
  */
 #ifndef VX_PARSE_H
 #define VX_PARSE_H
@@ -11,9 +11,15 @@
 enum {
 	VX_ETH_P_IP = 0x0800,
 	VX_ETH_P_ARP = 0x0806,
+	VX_ETH_P_IPV6 = 0x86dd,
 	VX_ETH_P_8021Q = 0x8100,
 	VX_ETH_P_8021AD = 0x88a8,
+	VX_IPPROTO_HOPOPTS = 0,
+	VX_IPPROTO_ROUTING = 43,
+	VX_IPPROTO_FRAGMENT = 44,
 	VX_IPPROTO_AH = 51,
+	VX_IPPROTO_ICMPV6 = 58,
+	VX_IPPROTO_DSTOPTS = 60,
 	VX_IPPROTO_VRRP = 112,
 	VX_VLAN_VID_MASK = 0x0fff,
 	VX_MAX_TAGS = 2,
@@ -25,9 +31,9 @@ struct vx_eth {
 	__be16 type;
 } vx_wire;
 
-/* WF-14: 00:00:5e:00:01, then the VRID. */
-#define VX_VMAC4_HEAD VX_BE32(0x00005e00)
-enum { VX_VMAC4_TAIL = 1 };
+/* WF-14: 00:00:5e:00, 01 for IPv4 or 02 for IPv6, then the VRID. */
+#define VX_VMAC_HEAD VX_BE32(0x00005e00)
+enum { VX_VMAC_IP4 = 1, VX_VMAC_IP6 = 2 };
 
 struct vx_tag {
 	__be16 tci;
@@ -47,10 +53,70 @@ struct vx_ip4 {
 	__be32 dst;
 } vx_wire;
 
-/* Whether @mac is a virtual router's for IPv4; one load where it is not. */
-vx_inline bool vmac4_is(const __u8 *mac)
+struct vx_ip6 {
+	__u8 ver_tc_flow[4];
+	__be16 len; /* of what follows this header */
+	__u8 next;
+	__u8 hop_limit;
+	__u8 src[16];
+	__u8 dst[16];
+} vx_wire;
+
+vx_inline struct vx_addr ip6_addr(const __u8 from[16])
 {
-	return vx_get32(mac) == VX_VMAC4_HEAD && mac[4] == VX_VMAC4_TAIL;
+	return (struct vx_addr){ .w = { vx_get32(from), vx_get32(from + 4), vx_get32(from + 8), vx_get32(from + 12) } };
+}
+
+vx_inline void ip6_put(__u8 to[16], const struct vx_addr *a)
+{
+	__u32 i;
+
+	for (i = 0; i < 4; i++)
+		vx_put32(to + 4 * i, a->w[i]);
+}
+
+/* ff00::/8 */
+vx_inline bool ip6_is_multicast(const struct vx_addr *a)
+{
+	return (a->w[0] & VX_BE32(0xff000000U)) == VX_BE32(0xff000000U);
+}
+
+/* fe80::/10 */
+vx_inline bool ip6_is_link_local(const struct vx_addr *a)
+{
+	return (a->w[0] & VX_BE32(0xffc00000U)) == VX_BE32(0xfe800000U);
+}
+
+/* Addresses that no packet on a wire can come from: ::1 and multicast. Whether :: can depends on what it is. */
+vx_inline bool ip6_src_bad(const struct vx_addr *a)
+{
+	return ip6_is_multicast(a) || !(a->w[0] | a->w[1] | a->w[2] | (a->w[3] ^ VX_BE32(1)));
+}
+
+/* The extension headers of RX-11. */
+vx_inline bool ip6_is_extension(__u8 next)
+{
+	return next == VX_IPPROTO_HOPOPTS || next == VX_IPPROTO_ROUTING || next == VX_IPPROTO_FRAGMENT ||
+	       next == VX_IPPROTO_AH || next == VX_IPPROTO_DSTOPTS;
+}
+
+/* Sum of the pseudo-header (RFC 8200 8.1), as of 32-bit words, for @len bytes of @next. */
+vx_inline __u64 ip6_pseudo(const struct vx_addr *src, const struct vx_addr *dst, __u32 len, __u8 next)
+{
+	__u64 sum = (__u64)VX_BE32(len) + VX_BE32(next);
+	__u32 i;
+
+	for (i = 0; i < 4; i++)
+		sum += (__u64)src->w[i] + dst->w[i];
+	return sum;
+}
+
+/* The family whose virtual routers have MACs like @mac, or 0; one load where it is nobody's. */
+vx_inline __u8 vmac_family(const __u8 *mac)
+{
+	if (vx_get32(mac) != VX_VMAC_HEAD)
+		return 0;
+	return mac[4] == VX_VMAC_IP4 ? 4 : mac[4] == VX_VMAC_IP6 ? 6 : 0;
 }
 
 #define VX_IP4_FRAG_MASK VX_BE16(0x3fff) /* MF and the offset; DF is fine (RX-7) */
@@ -81,6 +147,23 @@ vx_inline const __u8 *cur_word(struct cur *c)
 	asm volatile("" : "+r"(c->pos));
 #endif
 	return cur_take(c, 4);
+}
+
+/* The same for 16 bytes, an IPv6 address, and for 8, the unit of Neighbor Discovery's options. */
+vx_inline const __u8 *cur_ip6(struct cur *c)
+{
+#ifdef __bpf__
+	asm volatile("" : "+r"(c->pos));
+#endif
+	return cur_take(c, 16);
+}
+
+vx_inline const __u8 *cur_unit(struct cur *c)
+{
+#ifdef __bpf__
+	asm volatile("" : "+r"(c->pos));
+#endif
+	return cur_take(c, 8);
 }
 
 /* Which VLAN a frame is of and what its payload is, after parse_link(). */

@@ -22,17 +22,21 @@ enum {
 	SLOT = 3,
 	SLOT_BYSTANDER = 5,
 	SLOT_SECOND = 8,
+	SLOT_TWIN = 10,
 	SLOTS = 16,
 	ROW_IFACE = SLOTS,
 	ROW_IFACE_BYSTANDER,
+	ROW_IFACE_TWIN,
 	ROWS = 32,
 	VLAN_BYSTANDER = 20,
 	MAX_EVENTS = 8,
-	MAX_SCENARIO_VIPS = 4, /* that are put into addr4; all are in the sum */
+	MAX_SCENARIO_VIPS = 4, /* that are put into the maps; all are in the sum */
 };
 
 struct scenario {
 	enum scenario_role role;
+	int family; /* 6, or IPv4 */
+	bool twin;  /* the same virtual router of the other family is here too, in the same role */
 	int version;
 	int priority;
 	bool no_preempt;
@@ -46,12 +50,14 @@ struct scenario {
 	bool no_accept; /* Accept_Mode is false */
 	bool away;      /* ... and known here to have its VIPs on another interface (DP-5) */
 	bool vmac;      /* the virtual MAC is used: MAC_VROUTER, and the interface has MAC_NIC */
-	bool second;    /* VRID 52 is Active here, with ADDR_VIP2 */
-	bool unicast;   /* with ADDR_PEER as a peer */
+	bool second;    /* VRID 52 is Active here, with ADDR_VIP2 or A6_VIP2 */
+	bool unicast;   /* with ADDR_PEER or A6_PEER_GLOBAL as a peer */
+	bool global;    /* IPv6: the first VIP is none of fe80::/10, as the first advertised is */
 	int min_ttl;
 	int max_ttl;
-	__u32 group;  /* 0: 224.0.0.18 */
-	__u32 groups; /* so many from ADDR_GROUP_OWN on are listened to on the interface */
+	__u32 group;        /* 0: 224.0.0.18 */
+	const char *group6; /* NULL: ff02::12 */
+	__u32 groups;       /* so many from ADDR_GROUP_OWN or A6_GROUP_OWN on are listened to on the interface */
 	int down_adverts;
 	__u64 preempt_delay_ns;
 };
@@ -91,12 +97,49 @@ struct packet_case {
 	struct frame_desc out; /* FRAME_NONE: the frame is as it came */
 };
 
-enum dp_map { DP_VR_INDEX, DP_ADDR4, DP_PEERS, DP_FILTER, DP_VR_CONFIG, DP_VR_ROLE };
+enum dp_map { DP_VR_INDEX, DP_ADDR4, DP_ADDR6, DP_PEERS, DP_FILTER, DP_VR_CONFIG, DP_VR_ROLE };
+#define DP_MAP_NAMES "vr_index", "addr4", "addr6", "peers", "filter", "vr_config", "vr_role"
 
 struct dp_ops {
 	void (*put)(enum dp_map map, const void *key, const void *value);
 	void (*arm)(const struct vx_timer_cmd *cmd);
 };
+
+/* An address of a scenario's family, @n further on. */
+static inline struct vx_addr scenario_pick(const struct scenario *s, __u32 addr, const char *text, __u32 n)
+{
+	struct in6_addr a;
+	struct vx_addr to;
+
+	if (s->family != 6)
+		return vx_addr4(VX_BE32(addr + n));
+	a = frame_addr6(text);
+	memcpy(&to, &a, sizeof(to));
+	to.w[3] = VX_BE32(vx_host32(to.w[3]) + n);
+	return to;
+}
+
+static inline struct vx_addr scenario_vip(const struct scenario *s, __u32 i)
+{
+	if (s->family == 6 && i)
+		return scenario_pick(s, 0, A6_VIP_NEXT, i - 1);
+	return scenario_pick(s, ADDR_VIP, s->global ? A6_VIP_GLOBAL : A6_VIP, i);
+}
+
+static inline struct vx_addr scenario_us(const struct scenario *s)
+{
+	return s->owner ? scenario_vip(s, 0) : scenario_pick(s, ADDR_US, s->unicast ? A6_US_GLOBAL : A6_US, 0);
+}
+
+static inline struct vx_addr scenario_peer(const struct scenario *s)
+{
+	return scenario_pick(s, ADDR_PEER, s->unicast ? A6_PEER_GLOBAL : A6_PEER, 0);
+}
+
+static inline __u8 scenario_family(const struct scenario *s)
+{
+	return s->family == 6 ? 6 : 4;
+}
 
 static inline void scenario_config(const struct scenario *s, struct vx_vr_config *cfg)
 {
@@ -105,15 +148,16 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 	*cfg = (struct vx_vr_config){
 		.ifindex = s->elsewhere || s->away ? IFINDEX_OTHER : IFINDEX,
 		.vlan = s->vlan,
-		.src = VX_BE32(s->owner ? ADDR_VIP : ADDR_US),
-		.group = s->group ? VX_BE32(s->group) : ADVERT_GROUP4,
+		.src = scenario_us(s),
+		.group = scenario_pick(s, s->group ? s->group : ADDR_GROUP, s->group6 ? s->group6 : A6_GROUP, 0),
 		.down_adverts = (__u8)s->down_adverts,
 		.preempt_delay_ns = s->preempt_delay_ns,
 		.flags = s->csum | (s->no_preempt ? 0 : VX_CFG_PREEMPT) | (s->unicast ? VX_CFG_UNICAST : 0) |
-			 (s->no_accept ? VX_CFG_NO_ACCEPT : 0) | (s->vmac ? VX_CFG_VMAC : 0),
+			 (s->no_accept ? VX_CFG_NO_ACCEPT : 0) | (s->vmac ? VX_CFG_VMAC : 0) |
+			 (s->family == 6 && !s->global ? VX_CFG_FIRST_LL : 0),
 		.adver_ns = VX_NS_PER_S,
 		.vrid = 51,
-		.family = 4,
+		.family = scenario_family(s),
 		.version = (__u8)s->version,
 		.priority = (__u8)(s->owner ? 255 : s->priority),
 		.auth_type = (__u8)s->auth_type,
@@ -122,30 +166,44 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 	memcpy(cfg->nic, mac_bytes[MAC_NIC], 6);
 	if (s->auth)
 		memcpy(cfg->auth, s->auth, strlen(s->auth));
-	for (i = 0; i < s->nvips; i++)
-		cfg->vip_sum += advert_addr_mix(VX_BE32(ADDR_VIP + (__u32)i));
+	for (i = 0; i < s->nvips; i++) {
+		struct vx_addr vip = scenario_vip(s, (__u32)i);
+
+		cfg->vip_sum += advert_vip_mix(cfg->family, &vip);
+	}
+}
+
+static inline void scenario_put_addr(const struct dp_ops *dp, const struct vx_vr_config *cfg, __u32 ifindex,
+				     struct vx_addr addr, const struct vx_addr_val *v)
+{
+	struct vx_addr4_key k = { .ifindex = ifindex, .vlan = cfg->vlan, .addr = addr.w[0] };
+	struct vx_addr6_key k6 = { .ifindex = ifindex, .vlan = cfg->vlan, .addr = addr };
+
+	if (cfg->family == 6)
+		dp->put(DP_ADDR6, &k6, v);
+	else
+		dp->put(DP_ADDR4, &k, v);
 }
 
 static inline void scenario_addr(const struct dp_ops *dp, const struct vx_vr_config *cfg, struct vx_filter *bits,
-				 __u32 addr, __u32 slot, __u32 flags, enum mac mac)
+				 struct vx_addr addr, __u32 slot, __u32 flags, enum mac mac)
 {
-	struct vx_addr4_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .addr = VX_BE32(addr) };
-	struct vx_addr4_val v = { .slot = slot, .flags = flags };
-	__u32 bit = vx_filter_bit(k.addr);
+	struct vx_addr_val v = { .slot = slot, .flags = flags };
+	__u32 bit = cfg->family == 6 ? vx_filter_bit6(&addr) : vx_filter_bit(addr.w[0]);
 
 	memcpy(v.mac, mac_bytes[mac], 6);
 	memcpy(v.nic, mac_bytes[cfg->flags & VX_CFG_VMAC ? MAC_NIC : mac], 6);
 	bits->word[bit / 64] |= 1ULL << bit % 64;
-	dp->put(DP_ADDR4, &k, &v);
+	scenario_put_addr(dp, cfg, cfg->ifindex, addr, &v);
 }
 
 /* A VIP of @slot as it looks from this interface, where it is not. */
-static inline void scenario_away(const struct dp_ops *dp, const struct vx_vr_config *cfg, __u32 addr, __u32 slot)
+static inline void scenario_away(const struct dp_ops *dp, const struct vx_vr_config *cfg, struct vx_addr addr,
+				 __u32 slot)
 {
-	struct vx_addr4_key k = { .ifindex = IFINDEX, .vlan = cfg->vlan, .addr = VX_BE32(addr) };
-	struct vx_addr4_val v = { .flags = VX_ADDR_AWAY, .away = (__u16)slot };
+	struct vx_addr_val v = { .flags = VX_ADDR_AWAY, .away = (__u16)slot };
 
-	dp->put(DP_ADDR4, &k, &v);
+	scenario_put_addr(dp, cfg, IFINDEX, addr, &v);
 }
 
 static inline __u64 scenario_role_word(enum scenario_role role, __u64 now_ns)
@@ -170,9 +228,10 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 				    .slot = slot,
 				    .deadline_ns = now_ns + 3600 * VX_NS_PER_S,
 				    .adver_ns = VX_NS_PER_S,
-				    .src = VX_BE32(ADDR_PEER),
+				    .src = scenario_peer(s),
 				    .priority = 100 };
-	struct vx_peer_key peer = { .slot = slot, .addr = VX_BE32(ADDR_PEER) };
+	enum mac mac = s->family == 6 ? MAC_VROUTER6 : MAC_VROUTER;
+	struct vx_peer_key peer = { .slot = slot, .addr = scenario_peer(s) };
 	struct vx_peer_val ttl = { .min_ttl = (__u8)s->min_ttl, .max_ttl = (__u8)s->max_ttl };
 	__u64 role = scenario_role_word(s->role, now_ns);
 	struct vx_vr_config cfg;
@@ -180,19 +239,20 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 	int i;
 
 	scenario_config(s, &cfg);
-	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = 4 };
+	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = cfg.family };
 	dp->put(DP_VR_INDEX, &k, &slot);
 	k.vrid = 0;
 	dp->put(DP_VR_INDEX, &k, &iface_row);
 	for (i = 0; i < s->nvips && i < MAX_SCENARIO_VIPS; i++)
-		scenario_addr(dp, &cfg, bits, ADDR_VIP + (__u32)i, slot,
-			      VX_ADDR_VIP | (s->owner && i == 0 ? VX_ADDR_OWN : 0), MAC_VROUTER);
+		scenario_addr(dp, &cfg, bits, scenario_vip(s, (__u32)i), slot,
+			      VX_ADDR_VIP | (s->owner && i == 0 ? VX_ADDR_OWN : 0), mac);
 	for (i = 0; s->away && i < s->nvips && i < MAX_SCENARIO_VIPS; i++)
-		scenario_away(dp, &cfg, ADDR_VIP + (__u32)i, slot);
+		scenario_away(dp, &cfg, scenario_vip(s, (__u32)i), slot);
 	if (!s->owner)
-		scenario_addr(dp, &cfg, bits, ADDR_US, slot, VX_ADDR_OWN, MAC_VROUTER);
+		scenario_addr(dp, &cfg, bits, scenario_us(s), slot, VX_ADDR_OWN, mac);
 	for (i = 0; i < (int)s->groups; i++)
-		scenario_addr(dp, &cfg, bits, ADDR_GROUP_OWN + (__u32)i, 0, VX_ADDR_GROUP, MAC_GROUP);
+		scenario_addr(dp, &cfg, bits, scenario_pick(s, ADDR_GROUP_OWN, A6_GROUP_OWN, (__u32)i), 0,
+			      VX_ADDR_GROUP, MAC_GROUP);
 	if (s->unicast)
 		dp->put(DP_PEERS, &peer, &ttl);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
@@ -204,6 +264,7 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 static inline void scenario_load_second(const struct dp_ops *dp, const struct scenario *s, struct vx_filter *bits,
 					__u64 now_ns)
 {
+	struct vx_addr vip = scenario_pick(s, ADDR_VIP2, A6_VIP2, 0);
 	__u64 role = scenario_role_word(ACTIVE, now_ns);
 	struct vx_vr_config cfg;
 	__u32 slot = SLOT_SECOND;
@@ -212,10 +273,10 @@ static inline void scenario_load_second(const struct dp_ops *dp, const struct sc
 	scenario_config(s, &cfg);
 	cfg.vrid = 52;
 	cfg.flags &= ~(__u32)VX_CFG_NO_ACCEPT;
-	cfg.vip_sum = advert_addr_mix(VX_BE32(ADDR_VIP2));
-	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = 4 };
+	cfg.vip_sum = advert_vip_mix(cfg.family, &vip);
+	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = cfg.family };
 	dp->put(DP_VR_INDEX, &k, &slot);
-	scenario_addr(dp, &cfg, bits, ADDR_VIP2, slot, VX_ADDR_VIP, MAC_VROUTER2);
+	scenario_addr(dp, &cfg, bits, vip, slot, VX_ADDR_VIP, s->family == 6 ? MAC_VROUTER62 : MAC_VROUTER2);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
 	dp->put(DP_VR_ROLE, &slot, &role);
 }
@@ -223,13 +284,16 @@ static inline void scenario_load_second(const struct dp_ops *dp, const struct sc
 /* Into maps that are empty. */
 static inline void scenario_load(const struct dp_ops *dp, const struct scenario *s, __u64 now_ns)
 {
-	struct scenario bystander = *s;
+	struct scenario bystander = *s, twin = *s;
 	struct vx_filter bits = { .word = { 0 } };
 	__u32 zero = 0;
 
 	bystander.vlan = VLAN_BYSTANDER;
 	scenario_load_vr(dp, s, &bits, SLOT, ROW_IFACE, now_ns);
 	scenario_load_vr(dp, &bystander, &bits, SLOT_BYSTANDER, ROW_IFACE_BYSTANDER, now_ns);
+	twin.family = s->family == 6 ? 4 : 6;
+	if (s->twin)
+		scenario_load_vr(dp, &twin, &bits, SLOT_TWIN, ROW_IFACE_TWIN, now_ns);
 	if (s->second)
 		scenario_load_second(dp, s, &bits, now_ns);
 	dp->put(DP_FILTER, &zero, &bits);
@@ -293,10 +357,20 @@ static inline bool packet_check_counters(const struct packet_case *c, const stru
 	return ok;
 }
 
+/* The address that an event is about. */
+static inline struct vx_addr packet_event_addr(const struct frame_desc *d, __u32 type)
+{
+	struct scenario s = { .family = d->family };
+	const char *claimed = d->nd_type == 136 ? d->target6 : d->src6;
+
+	return type == VX_EV_CONFLICT ? scenario_pick(&s, d->spa, claimed, 0) : scenario_pick(&s, d->src, d->src6, 0);
+}
+
 static inline bool packet_check_event(const struct packet_case *c, const struct outcome *o, __u32 i)
 {
 	const struct vx_event *ev = &o->ev[i];
 	__u32 want = c->events[i] & 0xff, why = c->events[i] >> 8 & 0xff;
+	struct vx_addr addr = packet_event_addr(&c->frame, want);
 	bool ok = true;
 
 	if (ev->type != want || (want == VX_EV_BAD && ev->ctr != why))
@@ -307,8 +381,8 @@ static inline bool packet_check_event(const struct packet_case *c, const struct 
 		ok = COMPLAIN("event %u: at %llu, not in %llu..%llu", i, ev->at_ns, o->t0_ns, o->t1_ns);
 	if (memcmp(ev->mac, mac_bytes[c->frame.eth_src], 6))
 		ok = COMPLAIN("event %u: another sender's MAC", i);
-	if (vx_host32(ev->src) != (want == VX_EV_CONFLICT ? c->frame.spa : c->frame.src))
-		ok = COMPLAIN("event %u: address %#x", i, vx_host32(ev->src));
+	if (!vx_addr_eq(&ev->src, &addr))
+		ok = COMPLAIN("event %u: address %#x..%#x", i, vx_host32(ev->src.w[0]), vx_host32(ev->src.w[3]));
 	if (want != VX_EV_CONFLICT && ev->priority != c->frame.priority)
 		ok = COMPLAIN("event %u: priority %u", i, ev->priority);
 	if (want != VX_EV_CONFLICT &&
@@ -333,6 +407,7 @@ static inline bool packet_check_events(const struct packet_case *c, const struct
 /* "No timer of any instance is touched" (section 2 of the rules), but by an advert that says so. */
 static inline bool packet_check_watch(const struct packet_case *c, const struct outcome *o)
 {
+	struct vx_addr src = packet_event_addr(&c->frame, VX_EV_CHANGE);
 	const struct vx_vr_watch *w = &o->after[SLOT];
 	bool ok = true;
 	__u32 slot;
@@ -343,7 +418,7 @@ static inline bool packet_check_watch(const struct packet_case *c, const struct 
 		if (slot == SLOT && c->deadline_ns)
 			continue;
 		if (a->deadline_ns != b->deadline_ns || a->fire_ns != b->fire_ns || a->last_ns != b->last_ns ||
-		    a->adver_ns != b->adver_ns || a->src != b->src || a->priority != b->priority)
+		    a->adver_ns != b->adver_ns || !vx_addr_eq(&a->src, &b->src) || a->priority != b->priority)
 			ok = COMPLAIN("slot %u: its watch was touched", slot);
 	}
 	if (!c->deadline_ns)
@@ -356,8 +431,8 @@ static inline bool packet_check_watch(const struct packet_case *c, const struct 
 		ok = COMPLAIN("timer set for %llu, after the deadline %llu", w->fire_ns, w->deadline_ns);
 	if (w->priority != c->frame.priority)
 		ok = COMPLAIN("watch: priority %u", w->priority);
-	if (c->frame.priority && vx_host32(w->src) != c->frame.src)
-		ok = COMPLAIN("watch: address %#x", vx_host32(w->src));
+	if (c->frame.priority && !vx_addr_eq(&w->src, &src))
+		ok = COMPLAIN("watch: address %#x..%#x", vx_host32(w->src.w[0]), vx_host32(w->src.w[3]));
 	return ok;
 }
 

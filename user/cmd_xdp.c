@@ -350,14 +350,14 @@ static void ignore_lost(void *arg)
 }
 
 /* While the program is still attached and keeps the kernel from answering for it. */
-static void remove_vip(void *arg, __be32 addr)
+static void remove_vip(void *arg, uint8_t family, const struct vx_addr *addr)
 {
 	struct detach *d = arg;
-	struct conf_vip vip = { .addr.family = 4 };
+	struct conf_vip vip = { .addr.family = family };
 	struct nl_change c = { .addr = &vip, .del = true };
 	size_t i;
 
-	memcpy(vip.addr.b, &addr, sizeof(addr));
+	memcpy(vip.addr.b, addr, family == 6 ? 16 : 4);
 	snprintf(vip.dev, sizeof(vip.dev), "%s", d->ifname);
 
 	for (i = 0; i < d->naddrs; i++) {

@@ -240,17 +240,18 @@ struct conf_vr {
 	char name[CONF_NAME_MAX]; /* keepalived's instance name; "eth0/51", "eth0.100/51" for attach */
 	struct conf_at at;        /* where the block starts */
 	char ifname[CONF_IFNAME_MAX];
-	uint16_t vlan;      /* 1..4094: tagged on @ifname, its VLAN device has the addresses; 0: untagged */
-	uint8_t vrid;       /* 1..255; 0: not set */
-	uint8_t family;     /* 4 or 6, from the first address (spec 1.4); 0 until known */
-	uint8_t version;    /* 2 or 3; IPv6: 3 */
-	uint8_t priority;   /* 1..255, before tracking (KA-8) */
-	uint64_t adver_ns;  /* own Advertisement_Interval in nanoseconds: v3 10 ms..40.95 s, v2 1 s..255 s */
-	bool preempt;       /* Preempt_Mode; nopreempt clears it */
-	bool state_master;  /* `state MASTER` (KA-13); of no effect but on other defaults */
-	bool strict;        /* 2.4 */
-	bool accept;        /* Accept_Mode */
-	bool auth_pass_set; /* v2 auth type 1 (WF-7); else type 0 */
+	uint16_t vlan;                /* 1..4094: tagged on @ifname, its VLAN device has the addresses; 0: untagged */
+	char parent[CONF_IFNAME_MAX]; /* of @vlan, once conf_name_vlans() has made @ifname the VLAN device */
+	uint8_t vrid;                 /* 1..255; 0: not set */
+	uint8_t family;               /* 4 or 6, from the first address (spec 1.4); 0 until known */
+	uint8_t version;              /* 2 or 3; IPv6: 3 */
+	uint8_t priority;             /* 1..255, before tracking (KA-8) */
+	uint64_t adver_ns;            /* own Advertisement_Interval in nanoseconds: v3 10 ms..40.95 s, v2 1 s..255 s */
+	bool preempt;                 /* Preempt_Mode; nopreempt clears it */
+	bool state_master;            /* `state MASTER` (KA-13); of no effect but on other defaults */
+	bool strict;                  /* 2.4 */
+	bool accept;                  /* Accept_Mode */
+	bool auth_pass_set;           /* v2 auth type 1 (WF-7); else type 0 */
 	uint8_t auth_pass[CONF_AUTH_LEN];
 	uint64_t preempt_delay_ns; /* KA-22 */
 	unsigned int down_adverts; /* KA-23: 1..100, default 3 */
@@ -452,6 +453,9 @@ int conf_load(struct conf *c, const char *path, const struct conf_io *io, conf_m
 /* Rules across fields and across virtual routers (KA-4, KA-7, ...). Fills in what is derived (family, unicast, dev of VIPs), and clears
  * with a warning what keepalived clears. Returns the number of CONF_ERROR messages. */
 int conf_check(struct conf *c, conf_msg_fn msg, void *msg_arg);
+
+/* Before it is run: a router with a VLAN id goes over to the VLAN device, PARENT.VID, and so do its addresses that named the parent. */
+void conf_name_vlans(struct conf *c);
 
 /* Warns of what is legal and does not do what its author thinks, for `check`; @c has been loaded without error. */
 void conf_lint(const struct conf *c, const struct conf_io *io, conf_msg_fn msg, void *msg_arg);

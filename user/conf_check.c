@@ -29,8 +29,22 @@ static struct conf_at line_at(const struct conf_vr *vr, int line)
 
 /* ---- one virtual router ---- */
 
+/* "eth0.100" */
+static bool vlan_name(const struct conf_vr *vr, char out[CONF_IFNAME_MAX])
+{
+	char name[CONF_IFNAME_MAX + 8];
+
+	snprintf(name, sizeof(name), "%s.%u", vr->ifname, vr->vlan);
+	if (strlen(name) >= CONF_IFNAME_MAX)
+		return false;
+	memcpy(out, name, strlen(name) + 1);
+	return true;
+}
+
 static void check_ids(struct conf_diag *d, const struct conf_vr *vr, unsigned int reported)
 {
+	char name[CONF_IFNAME_MAX];
+
 	if (!vr->name[0] && !(reported & CONF_REP_NAME))
 		FAIL(d, vr, "a virtual router has no name; give it one");
 	if (!vr->ifname[0] && !(reported & CONF_REP_IFNAME))
@@ -43,6 +57,13 @@ static void check_ids(struct conf_diag *d, const struct conf_vr *vr, unsigned in
 		FAIL(d, vr, "%s: priority 0 is outside 1-255; set it to a number from 1 to 255", vr->name);
 	if (vr->version != 2 && vr->version != 3)
 		FAIL(d, vr, "%s: VRRP version %u does not exist; set it to 2 or 3", vr->name, vr->version);
+	if (vr->vlan && vr->use_vmac)
+		FAIL(d, vr,
+		     "%s: use_vmac and a VLAN id do not go together; use the VLAN device as the interface instead",
+		     vr->name);
+	if (vr->vlan && !vlan_name(vr, name))
+		FAIL(d, vr, "%s: %s.%u, its VLAN device, is too long a name for an interface; shorten that of %s",
+		     vr->name, vr->ifname, vr->vlan, vr->ifname);
 	if (vr->vlan > CONF_VLAN_MAX)
 		FAIL(d, vr, "%s: VLAN id %u is outside %u-%u; set it to one of these, or leave it out", vr->name,
 		     vr->vlan, CONF_VLAN_MIN, CONF_VLAN_MAX);
@@ -457,4 +478,27 @@ int conf_check(struct conf *c, conf_msg_fn msg, void *msg_arg)
 
 	conf_check_rest(c, NULL, &d);
 	return d.errors;
+}
+
+static void rename_dev(struct conf_vip *vips, size_t n, const char *from, const char *to)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(vips[i].dev, from))
+			memcpy(vips[i].dev, to, CONF_IFNAME_MAX);
+}
+
+void conf_name_vlans(struct conf *c)
+{
+	char name[CONF_IFNAME_MAX] = "";
+
+	for (size_t i = 0; i < c->nvrs; i++) {
+		struct conf_vr *vr = &c->vrs[i];
+
+		if (!vr->vlan || !vlan_name(vr, name))
+			continue;
+		rename_dev(vr->vips, vr->nvips, vr->ifname, name);
+		rename_dev(vr->excluded, vr->nexcluded, vr->ifname, name);
+		memcpy(vr->parent, vr->ifname, sizeof(vr->parent));
+		memcpy(vr->ifname, name, sizeof(vr->ifname));
+	}
 }

@@ -228,8 +228,9 @@ static int set_sizes(struct dp *dp)
 		struct bpf_map *map;
 		uint32_t n;
 	} t[] = {
-		{ dp->skel->maps.vr_index, s->vrs + s->ifs },
+		{ dp->skel->maps.vr_index, s->vrs + 2 * s->ifs },
 		{ dp->skel->maps.addr4, s->addrs },
+		{ dp->skel->maps.addr6, s->addrs },
 		{ dp->skel->maps.peers, s->peers ? s->peers : 1 },
 		{ dp->skel->maps.vr_config, s->vrs },
 		{ dp->skel->maps.vr_role, s->vrs },
@@ -551,9 +552,8 @@ int dp_index_del(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid)
 }
 
 /* Sets the bit before the address goes into the map and clears it after: a frame never finds the bit without need for it. */
-static void filter_ref(struct dp *dp, __be32 addr, int delta)
+static void filter_ref(struct dp *dp, uint32_t bit, int delta)
 {
-	uint32_t bit = vx_filter_bit(addr);
 	uint8_t *refs = &dp->filter_refs[bit];
 
 	if (*refs != UINT8_MAX)
@@ -565,9 +565,9 @@ static void filter_ref(struct dp *dp, __be32 addr, int delta)
 }
 
 /* What belongs to a flag of @v becomes that of @a; false: there is nothing to change. */
-static bool addr_change(struct vx_addr4_val *v, const struct dp_addr *a, bool present)
+static bool addr_change(struct vx_addr_val *v, const struct dp_addr *a, bool present)
 {
-	const struct vx_addr4_val old = *v;
+	const struct vx_addr_val old = *v;
 
 	v->flags = present ? v->flags | a->flag : v->flags & ~a->flag;
 	if (present && a->flag == VX_ADDR_AWAY)
@@ -580,12 +580,36 @@ static bool addr_change(struct vx_addr4_val *v, const struct dp_addr *a, bool pr
 	return memcmp(v, &old, sizeof(old));
 }
 
+/* Where an address is entered. */
+struct place {
+	const struct bpf_map *map;
+	union {
+		struct vx_addr4_key k4;
+		struct vx_addr6_key k6;
+	} key;
+	uint32_t bit;
+};
+
+static struct place place_of(const struct dp *dp, const struct dp_addr *a)
+{
+	struct place p = { .map = dp->skel->maps.addr6, .bit = vx_filter_bit6(&a->addr) };
+
+	if (a->family == 6) {
+		p.key.k6 = (struct vx_addr6_key){ .ifindex = a->ifindex, .vlan = a->vlan, .addr = a->addr };
+		return p;
+	}
+	p.map = dp->skel->maps.addr4;
+	p.bit = vx_filter_bit(a->addr.w[0]);
+	p.key.k4 = (struct vx_addr4_key){ .ifindex = a->ifindex, .vlan = a->vlan, .addr = a->addr.w[0] };
+	return p;
+}
+
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 {
-	struct vx_addr4_key k = { .ifindex = a->ifindex, .addr = a->addr };
-	int fd = bpf_map__fd(dp->skel->maps.addr4), err = 0;
-	struct vx_addr4_val v = { 0 };
-	bool known = !bpf_map_lookup_elem(fd, &k, &v);
+	struct place p = place_of(dp, a);
+	int fd = bpf_map__fd(p.map), err = 0;
+	struct vx_addr_val v = { 0 };
+	bool known = !bpf_map_lookup_elem(fd, &p.key, &v);
 
 	if (!present && a->flag == VX_ADDR_VIP && v.slot != a->slot) /* another router's by now (KA-19) */
 		return 0;
@@ -594,27 +618,27 @@ int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 	if (!addr_change(&v, a, present))
 		return 0;
 	if (!known)
-		filter_ref(dp, a->addr, 1);
+		filter_ref(dp, p.bit, 1);
 	if (v.flags)
-		err = put(dp->skel->maps.addr4, &k, &v);
-	else if (bpf_map_delete_elem(fd, &k))
+		err = put(p.map, &p.key, &v);
+	else if (bpf_map_delete_elem(fd, &p.key))
 		err = -errno;
 	if (!v.flags || (err && !known))
-		filter_ref(dp, a->addr, -1);
+		filter_ref(dp, p.bit, -1);
 	return err;
 }
 
-int dp_peer_set(struct dp *dp, uint32_t slot, __be32 addr, uint8_t min_ttl, uint8_t max_ttl)
+int dp_peer_set(struct dp *dp, uint32_t slot, const struct vx_addr *addr, uint8_t min_ttl, uint8_t max_ttl)
 {
-	struct vx_peer_key k = { .slot = slot, .addr = addr };
+	struct vx_peer_key k = { .slot = slot, .addr = *addr };
 	struct vx_peer_val v = { .min_ttl = min_ttl, .max_ttl = max_ttl };
 
 	return put(dp->skel->maps.peers, &k, &v);
 }
 
-int dp_peer_del(struct dp *dp, uint32_t slot, __be32 addr)
+int dp_peer_del(struct dp *dp, uint32_t slot, const struct vx_addr *addr)
 {
-	struct vx_peer_key k = { .slot = slot, .addr = addr };
+	struct vx_peer_key k = { .slot = slot, .addr = *addr };
 
 	return bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.peers), &k) ? -errno : 0;
 }
@@ -633,14 +657,15 @@ static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)
 	return (int)opts.retval;
 }
 
-int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority)
+int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, const struct vx_addr *src,
+		 uint8_t priority)
 {
 	struct vx_timer_cmd cmd = {
 		.op = VX_TIMER_ARM,
 		.slot = slot,
 		.deadline_ns = deadline_ns,
 		.adver_ns = adver_ns,
-		.src = src,
+		.src = *src,
 		.priority = priority,
 	};
 
@@ -649,12 +674,13 @@ int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t ad
 
 int dp_watch_init(struct dp *dp, uint32_t slot)
 {
+	const struct vx_addr none = { 0 };
 	int tries, err = -ENOMEM;
 
 	for (tries = 0; err == -ENOMEM && tries < INIT_TRIES; tries++) {
 		if (tries)
 			usleep(INIT_PAUSE_US);
-		err = dp_watch_arm(dp, slot, UINT64_MAX / 2, 0, 0, 0);
+		err = dp_watch_arm(dp, slot, UINT64_MAX / 2, 0, &none, 0);
 	}
 	return err ? err : dp_watch_cancel(dp, slot);
 }
@@ -706,8 +732,8 @@ int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out)
 	return err;
 }
 
-/* The addr4 map of a program, or -1: the pins may be gone with their mount, the program knows its maps. */
-static int addr4_of(int prog_fd)
+/* The map @name of a program, or -1: the pins may be gone with their mount, the program knows its maps. */
+static int map_of(int prog_fd, const char *name, uint32_t key_size)
 {
 	struct bpf_prog_info info = { 0 };
 	struct bpf_map_info mi;
@@ -725,23 +751,40 @@ static int addr4_of(int prog_fd)
 			continue;
 		mi = (struct bpf_map_info){ 0 };
 		len = sizeof(mi);
-		if (!bpf_obj_get_info_by_fd(fd, &mi, &len) && !strcmp(mi.name, "addr4") &&
-		    mi.key_size == sizeof(struct vx_addr4_key) && mi.value_size == sizeof(struct vx_addr4_val))
+		if (!bpf_obj_get_info_by_fd(fd, &mi, &len) && !strcmp(mi.name, name) && mi.key_size == key_size &&
+		    mi.value_size == sizeof(struct vx_addr_val))
 			return fd;
 		close(fd);
 	}
 	return -1;
 }
 
-static void tell_vips(int prog_fd, int ifindex, void (*vip)(void *arg, __be32 addr), void *arg)
+static void tell_vips4(int prog_fd, int ifindex, dp_vip_fn vip, void *arg)
 {
+	int fd = map_of(prog_fd, "addr4", sizeof(struct vx_addr4_key));
 	struct vx_addr4_key k, *prev = NULL;
-	struct vx_addr4_val v;
-	int fd = addr4_of(prog_fd);
+	struct vx_addr_val v;
+	struct vx_addr addr;
+
+	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
+		addr = vx_addr4(k.addr);
+		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
+			vip(arg, 4, &addr);
+		prev = &k;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void tell_vips6(int prog_fd, int ifindex, dp_vip_fn vip, void *arg)
+{
+	int fd = map_of(prog_fd, "addr6", sizeof(struct vx_addr6_key));
+	struct vx_addr6_key k, *prev = NULL;
+	struct vx_addr_val v;
 
 	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
 		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
-			vip(arg, k.addr);
+			vip(arg, 6, &k.addr);
 		prev = &k;
 	}
 	if (fd >= 0)
@@ -753,7 +796,7 @@ static bool is_ours(struct xdp_program *p)
 	return p && !strcmp(xdp_program__name(p), PROG_NAME);
 }
 
-int dp_leftovers_remove(int ifindex, const char *ifname, void (*vip)(void *arg, __be32 addr), void *arg)
+int dp_leftovers_remove(int ifindex, const char *ifname, dp_vip_fn vip, void *arg)
 {
 	struct xdp_program *p = NULL, *found = NULL;
 	struct xdp_multiprog *mp;
@@ -771,7 +814,8 @@ int dp_leftovers_remove(int ifindex, const char *ifname, void (*vip)(void *arg, 
 				found = is_ours(p) ? p : NULL;
 		}
 		if (found) {
-			tell_vips(xdp_program__fd(found), ifindex, vip, arg);
+			tell_vips4(xdp_program__fd(found), ifindex, vip, arg);
+			tell_vips6(xdp_program__fd(found), ifindex, vip, arg);
 			err = xdp_program__detach(found, ifindex, xdp_multiprog__attach_mode(mp), 0);
 			egress_detach(ifindex, false);
 		}

@@ -76,17 +76,19 @@ uint32_t dp_if_row(const struct dp *dp, uint32_t if_number);
 /* One VX_ADDR_* flag of an address of an interface. */
 struct dp_addr {
 	int ifindex;
-	__be32 addr;
+	uint32_t vlan; /* as in struct vx_addr4_key */
+	uint8_t family;
+	struct vx_addr addr;
 	uint32_t flag;
 	uint32_t slot;  /* VX_ADDR_VIP, VX_ADDR_AWAY: of its virtual router */
-	uint8_t mac[6]; /* VX_ADDR_VIP: what ARP is answered with */
+	uint8_t mac[6]; /* VX_ADDR_VIP: what ARP or ND is answered with */
 	uint8_t nic[6]; /* VX_ADDR_VIP: the MAC of the interface */
 };
 /* Sets or clears it; of a VIP that is there already the slot and the MAC become those of @a. 0 or -errno. */
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present);
 /* Who may send to a unicast virtual router, and with which TTL (RX-34, RX-35). */
-int dp_peer_set(struct dp *dp, uint32_t slot, __be32 addr, uint8_t min_ttl, uint8_t max_ttl);
-int dp_peer_del(struct dp *dp, uint32_t slot, __be32 addr);
+int dp_peer_set(struct dp *dp, uint32_t slot, const struct vx_addr *addr, uint8_t min_ttl, uint8_t max_ttl);
+int dp_peer_del(struct dp *dp, uint32_t slot, const struct vx_addr *addr);
 
 /* One atomic store, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). */
 void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
@@ -94,7 +96,8 @@ void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
 /* Makes the timer of a slot, before any is armed: hundreds at once exhaust the kernel's non-waiting allocator for a moment, so this
  * waits and tries again. Arming allocates nothing afterwards. */
 int dp_watch_init(struct dp *dp, uint32_t slot);
-int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, __be32 src, uint8_t priority);
+int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, const struct vx_addr *src,
+		 uint8_t priority);
 /* Moves a running ActiveDown by @shift_ns (FSM-11). */
 int dp_watch_shift(struct dp *dp, uint32_t slot, int64_t shift_ns);
 int dp_watch_cancel(struct dp *dp, uint32_t slot);
@@ -104,10 +107,11 @@ int dp_counters_clear(struct dp *dp, uint32_t row);
 /* Sums a row over all CPUs. */
 int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out);
 
+typedef void (*dp_vip_fn)(void *arg, uint8_t family, const struct vx_addr *addr);
 /*
  * Removes a program of ours and its pins from an interface that no controller runs. @vip is called for every VIP that the
  * program answered for. Returns 1: there was one, 0: nothing was there, or -errno.
  */
-int dp_leftovers_remove(int ifindex, const char *ifname, void (*vip)(void *arg, __be32 addr), void *arg);
+int dp_leftovers_remove(int ifindex, const char *ifname, dp_vip_fn vip, void *arg);
 
 #endif

@@ -69,7 +69,7 @@ static unsigned int enter_active(struct fsm *f, enum fsm_why why, uint64_t now_n
 	f->adver_due_ns = now_ns + f->adver_ns;
 	f->down_ns = 0;
 	f->active_adver_ns = f->adver_ns;
-	f->active_src = 0;
+	f->active_src = (struct vx_addr){ 0 };
 	f->active_priority = 0;
 	return FSM_ACT_ADVERT | FSM_ACT_CLAIM | FSM_ACT_ADVER_TIMER;
 }
@@ -86,7 +86,7 @@ static unsigned int initialize_step(struct fsm *f, const struct fsm_event *ev, u
 	switch (ev->type) {
 	case FSM_EV_STARTUP:
 		f->active_adver_ns = f->adver_ns;
-		f->active_src = 0;
+		f->active_src = (struct vx_addr){ 0 };
 		f->active_priority = 0;
 		if (f->priority == 255 && !f->starts_backup) /* FSM-I1 */
 			return enter_active(f, FSM_WHY_OWNER, now_ns);
@@ -111,7 +111,7 @@ static unsigned int backup_advert(struct fsm *f, const struct fsm_event *ev)
 	case DECIDE_DISCARD:
 		return 0;
 	case DECIDE_HANDOVER:
-		if (!f->active_src)
+		if (vx_addr_none(&f->active_src))
 			f->active_src = ev->src;
 		f->active_priority = 0;
 		f->down_ns = ev->at_ns + decide_skew_ns(f->version, f->priority, f->active_adver_ns);
@@ -134,7 +134,7 @@ static unsigned int backup_step(struct fsm *f, const struct fsm_event *ev, uint6
 		f->down_ns = 0;
 		return FSM_ACT_CANCEL_DOWN;
 	case FSM_EV_DOWN_TIMER:
-		left = f->active_src && f->active_priority == 0;
+		left = !vx_addr_none(&f->active_src) && f->active_priority == 0;
 		return enter_active(f, left ? FSM_WHY_HANDOVER : FSM_WHY_NO_ADVERT, now_ns);
 	case FSM_EV_ADVERT:
 		return backup_advert(f, ev);
@@ -165,7 +165,7 @@ static unsigned int active_advert(struct fsm *f, const struct fsm_event *ev, uin
 
 	if (f->ignore_adverts)
 		return 0;
-	switch (decide_active(f->priority, f->src, ev->priority, ev->src)) {
+	switch (decide_active(f->priority, &f->src, ev->priority, &ev->src)) {
 	case VX_EV_PRIO0: /* FSM-A3 */
 		f->adver_due_ns = now_ns + f->adver_ns;
 		return FSM_ACT_ADVERT | FSM_ACT_ADVER_TIMER;

@@ -25,10 +25,10 @@ enum fsm_ev {
 
 struct fsm_event {
 	enum fsm_ev type;
-	uint8_t priority;  /* ADVERT */
-	__be32 src;        /* ADVERT */
-	uint64_t adver_ns; /* ADVERT: the sender's interval */
-	uint64_t at_ns;    /* ADVERT: when it came in; else the same as now */
+	uint8_t priority;   /* ADVERT */
+	struct vx_addr src; /* ADVERT */
+	uint64_t adver_ns;  /* ADVERT: the sender's interval */
+	uint64_t at_ns;     /* ADVERT: when it came in; else the same as now */
 };
 
 /* What to do, and in this order; vr.c carries it out. */
@@ -69,7 +69,7 @@ struct fsm {
 	bool lower_prio_no_advert;    /* KA-11: does not answer a lower priority */
 	bool higher_prio_send_advert; /* KA-12: one more advert before it yields */
 	bool ignore_adverts;          /* an owner that hears nobody (owner_ignore_adverts) */
-	__be32 src;
+	struct vx_addr src;
 	uint64_t adver_ns;
 	uint64_t preempt_delay_ns; /* KA-22 */
 	/* state; written by fsm_step() and fsm_sent() only */
@@ -84,7 +84,7 @@ struct fsm {
 	uint64_t answered_ns;     /* last immediate advert (FSM-A8) */
 	uint64_t announced_ns;    /* last announcement against a lower priority */
 	uint8_t active_priority;  /* Backup: of the Active Router as far as events told */
-	__be32 active_src;
+	struct vx_addr active_src;
 };
 
 /* Takes one event; returns FSM_ACT_* bits. @now_ns must not run backwards. */

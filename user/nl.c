@@ -187,13 +187,28 @@ static int attr_table(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static void link_kind(const struct nlattr *info, char *out, size_t cap)
+static uint16_t vlan_id(const struct nlattr *data)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, info) if (mnl_attr_get_type(a) == IFLA_INFO_KIND &&
-					      mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-		strncat(out, mnl_attr_get_str(a), cap - 1);
+	mnl_attr_for_each_nested(a, data) if (mnl_attr_get_type(a) == IFLA_VLAN_ID &&
+					      mnl_attr_validate(a, MNL_TYPE_U16) >= 0) return mnl_attr_get_u16(a);
+	return 0;
+}
+
+static void link_kind(const struct nlattr *info, struct nl_link *l)
+{
+	const struct nlattr *a, *data = NULL;
+
+	mnl_attr_for_each_nested(a, info)
+	{
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+			strncat(l->kind, mnl_attr_get_str(a), sizeof(l->kind) - 1);
+		else if (mnl_attr_get_type(a) == IFLA_INFO_DATA)
+			data = a;
+	}
+	if (data && !strcmp(l->kind, "vlan"))
+		l->vlan = vlan_id(data);
 }
 
 static uint32_t link_xdp(const struct nlattr *xdp)
@@ -228,7 +243,9 @@ static void on_link(struct nl *nl, const struct nlmsghdr *nlh)
 	if (tb[IFLA_XDP])
 		l.xdp_id = link_xdp(tb[IFLA_XDP]);
 	if (tb[IFLA_LINKINFO])
-		link_kind(tb[IFLA_LINKINFO], l.kind, sizeof(l.kind));
+		link_kind(tb[IFLA_LINKINFO], &l);
+	if (tb[IFLA_LINK] && !tb[IFLA_LINK_NETNSID] && mnl_attr_validate(tb[IFLA_LINK], MNL_TYPE_U32) >= 0)
+		l.lower = mnl_attr_get_u32(tb[IFLA_LINK]);
 	if (l.gone)
 		link_forget(nl, link_at(nl, l.ifindex));
 	else if (l.name[0])
@@ -262,6 +279,8 @@ static void on_addr(struct nl *nl, const struct nlmsghdr *nlh)
 	if (!get_local(tb, &a.addr))
 		return;
 	a.secondary = a.addr.family == 4 && ifa->ifa_flags & IFA_F_SECONDARY; /* of IPv6: a temporary one */
+	a.tentative = a.addr.family == 6 && ifa->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) &&
+		      !(ifa->ifa_flags & IFA_F_OPTIMISTIC);
 	a.gone = nlh->nlmsg_type == RTM_DELADDR;
 	a.own = nlh->nlmsg_pid == nl->cmd_port;
 	if (a.gone && a.addr.family == 6)

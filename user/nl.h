@@ -29,6 +29,8 @@ struct nl_link {
 	uint32_t carrier_changes; /* ups and downs of the carrier since the interface exists */
 	bool ethernet, loopback;
 	uint32_t xdp_id; /* of the attached XDP program; 0: none */
+	int lower;       /* ifindex of the interface below it (IFLA_LINK); 0: none, or in another namespace */
+	uint16_t vlan;   /* VLAN device: its VLAN id */
 	bool up;         /* administratively up and with a carrier */
 	bool gone;       /* the interface was deleted or left this namespace */
 };
@@ -38,6 +40,7 @@ struct nl_addr {
 	struct conf_addr addr;
 	uint8_t plen;
 	bool secondary;
+	bool tentative; /* IPv6: tested for duplicates, or found to be one */
 	bool gone;
 	bool own; /* the change was made by this process; of new IPv6 addresses the kernel does not say */
 };

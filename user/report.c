@@ -20,11 +20,11 @@ static double ms_until(uint64_t at_ns, uint64_t now_ns)
 	return at_ns >= now_ns ? ms(at_ns - now_ns) : -ms(now_ns - at_ns);
 }
 
-static json_t *addr_json(__be32 addr)
+static json_t *addr_json(const struct vr *r, const struct vx_addr *addr)
 {
-	char text[16];
+	char text[VR_ADDR_LEN];
 
-	return addr ? json_string(vr_addr(addr, text)) : json_null();
+	return vx_addr_none(addr) ? json_null() : json_string(vr_addr(r->conf->family, addr, text));
 }
 
 static json_t *vips_json(const struct vr *r)
@@ -49,8 +49,15 @@ static const char *state_why(const struct vr *r)
 }
 
 /* NULL: it is not there, or could not be opened. */
+/* The interface whose XDP program sees the frames of @f. */
+static const struct vr_if *seen_at(const struct vr_if *f)
+{
+	return f->lower ? f->lower : f;
+}
+
 static const char *mode_name(const struct vr_if *f)
 {
+	f = seen_at(f);
 	return !f->open ? NULL : f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic";
 }
 
@@ -61,11 +68,11 @@ static void put_active(json_t *j, const struct vr *r, uint64_t now_ns)
 	json_t *active = json_null(), *down = json_null();
 
 	if (r->fsm.state == FSM_ACTIVE) {
-		active = json_pack("{s:o, s:i, s:f, s:b}", "address", addr_json(r->fsm.src), "priority",
+		active = json_pack("{s:o, s:i, s:f, s:b}", "address", addr_json(r, &r->fsm.src), "priority",
 				   r->fsm.priority, "advert_int_ms", ms(r->fsm.adver_ns), "self", 1);
 	} else if (r->fsm.state == FSM_BACKUP && !dp_watch_get(r->all->dp, r->slot, &w)) {
-		if (w.src)
-			active = json_pack("{s:o, s:i, s:f, s:b, s:f}", "address", addr_json(w.src), "priority",
+		if (!vx_addr_none(&w.src))
+			active = json_pack("{s:o, s:i, s:f, s:b, s:f}", "address", addr_json(r, &w.src), "priority",
 					   w.priority, "advert_int_ms", ms(w.adver_ns), "self", 0, "last_advert_ms_ago",
 					   ms(now_ns - w.last_ns));
 		down = json_real(ms_until(w.deadline_ns, now_ns));
@@ -86,8 +93,8 @@ static json_t *vr_status(const struct vr *r, uint64_t now_ns)
 			      "interface", r->iface->name, "vrid", c->vrid, "version", c->version, "state",
 			      fsm_state_name(r->fsm.state), "since_s", (now_ns - r->fsm.since_ns) / 1e9, "why",
 			      state_why(r), "priority", r->fsm.priority, "preempt", r->fsm.preempt, "advert_int_ms",
-			      ms(r->fsm.adver_ns), "source", addr_json(r->fsm.src), "xdp_mode", mode_name(r->iface),
-			      "xdp_mode_why", r->iface->open ? r->iface->attachment.why : NULL);
+			      ms(r->fsm.adver_ns), "source", addr_json(r, &r->fsm.src), "xdp_mode", mode_name(r->iface),
+			      "xdp_mode_why", r->iface->open ? seen_at(r->iface)->attachment.why : NULL);
 
 	if (!j)
 		return json_null();
@@ -98,9 +105,15 @@ static json_t *vr_status(const struct vr *r, uint64_t now_ns)
 
 static json_t *if_status(const struct vr_if *f)
 {
-	return json_pack("{s:s, s:i, s:b, s:s, s:s, s:b}", "name", f->name, "ifindex", f->ifindex, "up", f->up,
-			 "xdp_mode", mode_name(f), "xdp_mode_why", f->attachment.why, "xdp_shared",
-			 f->attachment.shared);
+	const struct dp_attachment *a = &seen_at(f)->attachment;
+	json_t *j = json_pack("{s:s, s:i, s:b, s:s, s:s, s:b}", "name", f->name, "ifindex", f->ifindex, "up", f->up,
+			      "xdp_mode", mode_name(f), "xdp_mode_why", a->why, "xdp_shared", a->shared);
+
+	if (j && f->tags_hidden)
+		json_object_set_new(j, "vlan_tags_hidden", json_true());
+	if (j && f->lower)
+		json_object_update_new(j, json_pack("{s:s, s:i}", "xdp_on", f->lower->name, "vlan", f->vlan));
+	return j;
 }
 
 static json_t *status(const struct vrs *v)

@@ -205,8 +205,10 @@ static int reload(struct run *r)
 	}
 	log_info("Reloading %s", r->src->path);
 	rc = run_load(conf, r->src);
-	if (!rc)
+	if (!rc) {
+		conf_name_vlans(conf);
 		rc = vrs_reload(&r->vrs, conf);
+	}
 	if (rc) {
 		log_err("%s: not taken over; everything goes on as before", r->src->path);
 	} else {
@@ -275,6 +277,7 @@ static int start(struct run *r)
 	if (rc)
 		return rc;
 	run_script(&r->conf->globals.startup_script, "startup_script", r->conf->globals.startup_timeout_s);
+	conf_name_vlans(r->conf);
 	rc = vrs_init(&r->vrs, &host, r->conf);
 	return rc ? rc : vrs_start(&r->vrs);
 }

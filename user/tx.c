@@ -6,6 +6,7 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,14 +19,19 @@ struct queue {
 	unsigned int n;
 	struct mmsghdr msg[QUEUE_MAX];
 	struct iovec iov[QUEUE_MAX];
-	struct sockaddr_in to[QUEUE_MAX];
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} to[QUEUE_MAX];
 	bool *sent[QUEUE_MAX];
 };
 
 struct tx {
 	int ifindex;
-	struct queue frames, packets;
-	int err; /* of a flush that a full queue forced */
+	char ifname[IFNAMSIZ];
+	struct queue frames, packets, packets6; /* the last is opened when there is need for it */
+	int err;                                /* of a flush that a full queue forced */
 };
 
 /* The rest of opening a socket, if all went well so far: adverts leave before data where a queueing discipline looks. */
@@ -60,9 +66,9 @@ static int open_frames(int ifindex)
 	return finish(fd, err);
 }
 
-static int open_packets(const char *ifname)
+static int open_packets(int family, const char *ifname)
 {
-	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+	int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
 	int err = fd < 0 ? -errno : 0;
 
 	if (!err && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, strlen(ifname) + 1))
@@ -89,10 +95,13 @@ int tx_new(struct tx **out, int ifindex, const char *ifname)
 	if (!tx)
 		return -ENOMEM;
 	tx->ifindex = ifindex;
+	snprintf(tx->ifname, sizeof(tx->ifname), "%s", ifname);
 	queue_init(&tx->frames);
 	queue_init(&tx->packets);
+	queue_init(&tx->packets6);
 	tx->frames.fd = open_frames(ifindex);
-	tx->packets.fd = open_packets(ifname);
+	tx->packets.fd = open_packets(AF_INET, ifname);
+	tx->packets6.fd = -1;
 	err = tx->frames.fd < 0 ? tx->frames.fd : tx->packets.fd < 0 ? tx->packets.fd : 0;
 	if (err) {
 		tx_free(tx);
@@ -110,12 +119,44 @@ void tx_free(struct tx *tx)
 		close(tx->frames.fd);
 	if (tx->packets.fd >= 0)
 		close(tx->packets.fd);
+	if (tx->packets6.fd >= 0)
+		close(tx->packets6.fd);
 	free(tx);
 }
 
-int tx_join(struct tx *tx, __be32 group)
+/* A kernel without IPv6 must not keep IPv4 from working. */
+static int need_packets6(struct tx *tx)
 {
-	const uint8_t *g = (const uint8_t *)&group;
+	if (tx->packets6.fd < 0)
+		tx->packets6.fd = open_packets(AF_INET6, tx->ifname);
+	return tx->packets6.fd < 0 ? tx->packets6.fd : 0;
+}
+
+/* With a membership report, for switches that listen to those; the socket's protocol lets no packet in. */
+static int member6(struct tx *tx, const struct vx_addr *group, bool in)
+{
+	struct ipv6_mreq mr = { .ipv6mr_interface = tx->ifindex };
+	int err = need_packets6(tx), option = in ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
+
+	if (err)
+		return err;
+	memcpy(&mr.ipv6mr_multiaddr, group, sizeof(mr.ipv6mr_multiaddr));
+	if (setsockopt(tx->packets6.fd, IPPROTO_IPV6, option, &mr, sizeof(mr)) && errno != EADDRINUSE)
+		return -errno;
+	return 0;
+}
+
+int tx_solicited(struct tx *tx, const struct vx_addr *vip, bool in)
+{
+	struct vx_addr group = { .w = { VX_BE32(0xff020000), 0, VX_BE32(1) } }; /* ff02::1:ff00:0/104, RFC 4291 2.7.1 */
+
+	group.w[3] = vip->w[3] | VX_BE32(0xff000000);
+	return member6(tx, &group, in);
+}
+
+int tx_join(struct tx *tx, uint8_t family, const struct vx_addr *group)
+{
+	const uint8_t *g = (const uint8_t *)group->w;
 	struct packet_mreq mr = {
 		.mr_ifindex = tx->ifindex,
 		.mr_type = PACKET_MR_MULTICAST,
@@ -123,6 +164,8 @@ int tx_join(struct tx *tx, __be32 group)
 		.mr_address = { 0x01, 0x00, 0x5e, g[1] & 0x7f, g[2], g[3] }, /* RFC 1112 6.4 */
 	};
 
+	if (family == 6)
+		return member6(tx, group, true);
 	return setsockopt(tx->frames.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mr, sizeof(mr)) ? -errno : 0;
 }
 
@@ -178,19 +221,35 @@ void tx_frame(struct tx *tx, const void *data, size_t len, bool *sent)
 	queue_add(tx, &tx->frames, data, len, sent);
 }
 
-void tx_packet(struct tx *tx, const void *data, size_t len, __be32 dst, bool *sent)
+void tx_packet(struct tx *tx, const void *data, size_t len, uint8_t family, const struct vx_addr *dst, bool *sent)
 {
-	unsigned int i = queue_add(tx, &tx->packets, data, len, sent);
+	struct queue *q = family == 6 ? &tx->packets6 : &tx->packets;
+	unsigned int i = queue_add(tx, q, data, len, sent);
+	struct msghdr *m = &q->msg[i].msg_hdr;
 
-	tx->packets.to[i] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = dst };
-	tx->packets.msg[i].msg_hdr.msg_name = &tx->packets.to[i];
-	tx->packets.msg[i].msg_hdr.msg_namelen = sizeof(tx->packets.to[i]);
+	m->msg_name = &q->to[i];
+	if (family == 6) {
+		q->to[i].in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_scope_id = tx->ifindex };
+		memcpy(&q->to[i].in6.sin6_addr, dst, sizeof(q->to[i].in6.sin6_addr));
+		m->msg_namelen = sizeof(q->to[i].in6);
+	} else {
+		q->to[i].in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = dst->w[0] };
+		m->msg_namelen = sizeof(q->to[i].in);
+	}
 }
 
 int tx_flush(struct tx *tx)
 {
-	int frames = queue_flush(&tx->frames), packets = queue_flush(&tx->packets), forced = tx->err;
+	struct queue *const all[] = { &tx->frames, &tx->packets, &tx->packets6 };
+	int first = 0, err;
+	size_t i;
 
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		err = all[i]->n ? queue_flush(all[i]) : 0;
+		first = first ? first : err;
+	}
+	if (!first)
+		first = tx->err;
 	tx->err = 0;
-	return frames ? frames : packets ? packets : forced;
+	return first;
 }

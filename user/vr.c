@@ -21,17 +21,17 @@ const struct vr_ctr_text vr_ctr_text[VX_CTR_COUNT] = {
 #undef CTR_TEXT
 };
 
-const char *vr_addr(__be32 addr, char buf[16])
+const char *vr_addr(uint8_t family, const struct vx_addr *addr, char buf[VR_ADDR_LEN])
 {
-	inet_ntop(AF_INET, &addr, buf, 16);
+	inet_ntop(family == 6 ? AF_INET6 : AF_INET, addr, buf, VR_ADDR_LEN);
 	return buf;
 }
 
-__be32 vr_conf_addr4(const struct conf_addr *a)
+struct vx_addr vr_conf_addr(const struct conf_addr *a)
 {
-	__be32 x;
+	struct vx_addr x = { 0 };
 
-	memcpy(&x, a->b, sizeof(x));
+	memcpy(&x, a->b, a->family == 6 ? 16 : 4);
 	return x;
 }
 
@@ -53,15 +53,29 @@ uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0)
 	return r->frames + (i + (prio0 ? r->nframes : 0)) * r->frame_len;
 }
 
-static void build_frame(struct vr *r, size_t i, bool prio0, const __be32 *vips)
+/* WF-13, RFC 1112 6.4, RFC 2464 7. */
+static void build_eth(const struct vr *r, struct vx_eth *eth)
+{
+	const __u8 *g = (const __u8 *)r->cfg.group.w;
+
+	if (r->conf->family == 6)
+		memcpy(eth->dst, (uint8_t[]){ 0x33, 0x33, g[12], g[13], g[14], g[15] }, 6);
+	else
+		memcpy(eth->dst, (uint8_t[]){ 0x01, 0x00, 0x5e, g[1] & 0x7f, g[2], g[3] }, 6);
+	memcpy(eth->src, r->conf->vmac_xmit_base ? r->nic : r->mac, 6);
+	eth->type = r->conf->family == 6 ? VX_BE16(VX_ETH_P_IPV6) : VX_BE16(VX_ETH_P_IP);
+}
+
+static void build_frame(struct vr *r, size_t i, bool prio0, const struct vx_addr *vips)
 {
 	const struct conf_vr *c = r->conf;
 	struct advert_params p = {
 		.src = r->fsm.src,
-		.dst = c->unicast ? vr_conf_addr4(&c->peers[i].addr) : r->cfg.group,
+		.dst = c->unicast ? vr_conf_addr(&c->peers[i].addr) : r->cfg.group,
 		.vips = vips,
 		.auth = r->cfg.auth,
 		.adver_ns = c->adver_ns,
+		.family = c->family,
 		.version = c->version,
 		.vrid = c->vrid,
 		.priority = prio0 ? 0 : r->fsm.priority,
@@ -72,20 +86,15 @@ static void build_frame(struct vr *r, size_t i, bool prio0, const __be32 *vips)
 	};
 	uint8_t *f = vr_frame(r, i, prio0);
 
-	if (!c->unicast) { /* WF-13, RFC 1112 6.4 */
-		const __u8 *group = (const __u8 *)&r->cfg.group;
-		struct vx_eth *eth = (struct vx_eth *)f;
-
-		memcpy(eth->dst, (uint8_t[]){ 0x01, 0x00, 0x5e, group[1] & 0x7f, group[2], group[3] }, 6);
-		memcpy(eth->src, c->vmac_xmit_base ? r->nic : r->mac, 6);
-		eth->type = VX_BE16(VX_ETH_P_IP);
-	}
+	if (!c->unicast)
+		build_eth(r, (struct vx_eth *)f);
 	advert_build(f + vr_frame_head(r), &p, 0);
 }
 
 int vr_build(struct vr *r)
 {
-	__be32 vips[ADVERT_MAX_ADDRS];
+	struct vx_addr vips[ADVERT_MAX_ADDRS];
+	struct dp_addr key;
 	size_t i;
 
 	memcpy(r->nic, r->iface->mac, sizeof(r->nic));
@@ -93,14 +102,16 @@ int vr_build(struct vr *r)
 	if (!r->conf->use_vmac)
 		memcpy(r->mac, r->nic, sizeof(r->mac));
 	for (i = 0; i < r->nadvertised; i++)
-		vips[i] = vr_conf_addr4(&r->vips[i].conf->addr);
+		vips[i] = vr_conf_addr(&r->vips[i].conf->addr);
 	for (i = 0; i < r->nvips; i++)
 		vr_vip_build(r, &r->vips[i]);
 	for (i = 0; i < r->nframes; i++) {
 		build_frame(r, i, false, vips);
 		build_frame(r, i, true, vips);
 	}
-	r->cfg.ifindex = r->iface->ifindex;
+	vr_if_key(r->iface, &key);
+	r->cfg.ifindex = key.ifindex;
+	r->cfg.vlan = key.vlan;
 	r->cfg.src = r->fsm.src;
 	r->cfg.priority = r->fsm.priority;
 	return dp_vr_set(r->all->dp, r->slot, &r->cfg);
@@ -132,14 +143,14 @@ void vr_tell_role(struct vr *r)
 static void log_silence(struct vr *r, const struct fsm_event *ev)
 {
 	const char *name = r->conf->name;
-	char from[16];
+	char from[VR_ADDR_LEN];
 
 	if (ev->type == FSM_EV_ADVERT && ev->priority > r->fsm.priority)
 		log_info("(%s) Master received advert from %s with higher priority %u, ours %u", name,
-			 vr_addr(ev->src, from), ev->priority, r->fsm.priority);
+			 vr_addr(r->conf->family, &ev->src, from), ev->priority, r->fsm.priority);
 	else if (ev->type == FSM_EV_ADVERT && r->fsm.why == FSM_WHY_GREATER)
 		log_info("(%s) Master received advert from %s with same priority %u but higher IP address than ours",
-			 name, vr_addr(ev->src, from), ev->priority);
+			 name, vr_addr(r->conf->family, &ev->src, from), ev->priority);
 	if (r->fsm.state == FSM_BACKUP)
 		log_info("(%s) Entering BACKUP STATE%s", name,
 			 r->from == FSM_INITIALIZE && !r->any_told ? " (init)" : "");
@@ -147,8 +158,8 @@ static void log_silence(struct vr *r, const struct fsm_event *ev)
 		log_info("(%s) Entering FAULT STATE", name);
 	if (ev->type == FSM_EV_ADVERT)
 		log_info("%s: %s -> %s: %s: %u from %s, ours %u", name, fsm_state_name(r->from),
-			 fsm_state_name(r->fsm.state), fsm_why_name(r->fsm.why), ev->priority, vr_addr(ev->src, from),
-			 r->fsm.priority);
+			 fsm_state_name(r->fsm.state), fsm_why_name(r->fsm.why), ev->priority,
+			 vr_addr(r->conf->family, &ev->src, from), r->fsm.priority);
 	else
 		log_info("%s: %s -> %s: %s", name, fsm_state_name(r->from), fsm_state_name(r->fsm.state),
 			 r->hold ? r->hold : fsm_why_name(r->fsm.why));
@@ -156,7 +167,7 @@ static void log_silence(struct vr *r, const struct fsm_event *ev)
 
 static void arm_down(struct vr *r)
 {
-	int err = dp_watch_arm(r->all->dp, r->slot, r->fsm.down_ns, r->fsm.active_adver_ns, r->fsm.active_src,
+	int err = dp_watch_arm(r->all->dp, r->slot, r->fsm.down_ns, r->fsm.active_adver_ns, &r->fsm.active_src,
 			       r->fsm.active_priority);
 
 	r->pending &= ~FSM_ACT_CANCEL_DOWN;
@@ -242,7 +253,7 @@ static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 		return;
 	if (w.deadline_ns > now_ns) {
 		if (!w.fire_ns)
-			dp_watch_arm(r->all->dp, r->slot, w.deadline_ns, w.adver_ns, w.src, w.priority);
+			dp_watch_arm(r->all->dp, r->slot, w.deadline_ns, w.adver_ns, &w.src, w.priority);
 		return;
 	}
 	heard_ns = w.last_ns > r->fsm.since_ns ? w.last_ns : r->fsm.since_ns;
@@ -290,17 +301,18 @@ static bool may_say(struct vrs *v, uint64_t now_ns)
 /* A Backup's adverts are acted upon in the kernel; what comes here is news for the log and for fsm's view. */
 static void on_backup_news(struct vr *r, const struct vx_event *e, const struct fsm_event *ev, uint64_t now_ns)
 {
-	char from[16];
+	char from[VR_ADDR_LEN];
 
 	fsm_step(&r->fsm, ev, now_ns);
 	r->wants_ns = 0;
 	if (!may_say(r->all, now_ns))
 		return;
 	if (e->priority == 0)
-		log_info("%s: the Active Router %s is leaving (priority 0)", r->conf->name, vr_addr(e->src, from));
+		log_info("%s: the Active Router %s is leaving (priority 0)", r->conf->name,
+			 vr_addr(r->conf->family, &e->src, from));
 	else
 		log_info("%s: the Active Router is %s, priority %u, interval %g ms", r->conf->name,
-			 vr_addr(e->src, from), e->priority, r->fsm.active_adver_ns / 1e6);
+			 vr_addr(r->conf->family, &e->src, from), e->priority, r->fsm.active_adver_ns / 1e6);
 }
 
 static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
@@ -312,7 +324,7 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 		.adver_ns = e->adver_ns,
 		.at_ns = e->at_ns,
 	};
-	char from[16];
+	char from[VR_ADDR_LEN];
 
 	if (r->fsm.state == FSM_BACKUP && e->absorbed) {
 		on_backup_news(r, e, &ev, now_ns);
@@ -326,7 +338,7 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 		r->rx_lower = r->all->news = true;
 		if (may_say(r->all, now_ns))
 			log_info("(%s) Received advert from %s with lower priority %u, ours %u, forcing new election",
-				 r->conf->name, vr_addr(e->src, from), e->priority, r->fsm.priority);
+				 r->conf->name, vr_addr(r->conf->family, &e->src, from), e->priority, r->fsm.priority);
 	}
 	step(r, &ev, now_ns);
 	if (r->pending & FSM_ACT_ANSWER_LOWER)
@@ -335,20 +347,25 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 
 static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 {
-	char text[16];
+	char text[VR_ADDR_LEN];
 	size_t i;
 
 	if (r->fsm.state != FSM_ACTIVE || (r->defended_ns && now_ns - r->defended_ns < DEFEND_NS))
 		return;
 	r->defended_ns = now_ns;
 	r->defend = true;
-	log_warn("%s: %02x:%02x:%02x:%02x:%02x:%02x claims our address %s; defended with one gratuitous ARP, find that "
-		 "host",
-		 r->conf->name, e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
-		 vr_addr(e->src, text));
-	for (i = 0; i < r->nvips; i++)
-		if (r->vips[i].conf->addr.family == 4 && vr_conf_addr4(&r->vips[i].conf->addr) == e->src)
-			r->vips[i].announce = r->vips[i].installed;
+	for (i = 0; i < r->nvips; i++) {
+		const struct conf_addr *c = &r->vips[i].conf->addr;
+		struct vx_addr a = vr_conf_addr(c);
+
+		if (!vx_addr_eq(&a, &e->src))
+			continue;
+		r->vips[i].announce = r->vips[i].installed;
+		log_warn("%s: %02x:%02x:%02x:%02x:%02x:%02x claims our address %s; defended with one announcement, "
+			 "find that host",
+			 r->conf->name, e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
+			 vr_addr(c->family, &e->src, text));
+	}
 	vr_mark(r);
 }
 
@@ -400,12 +417,13 @@ static const char *bad_words(const struct vr *r, enum vx_ctr ctr)
 
 static void on_bad(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 {
-	char from[16];
+	char from[VR_ADDR_LEN];
 
 	if (e->ctr < VX_CTR_COUNT && may_say(r->all, now_ns))
 		log_warn("(%s) %s from %s (%02x:%02x:%02x:%02x:%02x:%02x): %s [%s]%s", r->conf->name,
-			 bad_words(r, e->ctr), vr_addr(e->src, from), e->mac[0], e->mac[1], e->mac[2], e->mac[3],
-			 e->mac[4], e->mac[5], vr_ctr_text[e->ctr].help, vr_ctr_text[e->ctr].name, bad_hint(e->ctr));
+			 bad_words(r, e->ctr), vr_addr(r->conf->family, &e->src, from), e->mac[0], e->mac[1], e->mac[2],
+			 e->mac[3], e->mac[4], e->mac[5], vr_ctr_text[e->ctr].help, vr_ctr_text[e->ctr].name,
+			 bad_hint(e->ctr));
 }
 
 void vrs_on_event(void *arg, const struct vx_event *e)

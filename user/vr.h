@@ -41,8 +41,15 @@ struct vr_if {
 	char kind[16];
 	uint8_t mac[6];
 	bool present, up, ethernet, loopback;
-	uint32_t xdp_id; /* of the XDP program that is attached; 0: none */
-	bool xdp_seen;   /* since it is open; what was on its way when ours was attached does not know of it */
+	int link_ifindex;   /* of the interface that it is on top of; 0: none */
+	uint16_t link_vlan; /* a VLAN device: its id */
+	struct vr_if
+		*lower;   /* its tagged frames are looked at there, by the lower interface's XDP program; NULL: here */
+	uint16_t vlan;    /* with @lower: the tag */
+	bool has_vlans;   /* VLAN devices are on top of it */
+	bool tags_hidden; /* ... and XDP does not see their tags (RX-40) */
+	uint32_t xdp_id;  /* of the XDP program that is attached; 0: none */
+	bool xdp_seen;    /* since it is open; what was on its way when ours was attached does not know of it */
 	uint32_t carrier_changes;
 	/* where adverts or VIPs of ours are */
 	bool carries;       /* the configuration wants it open */
@@ -67,14 +74,14 @@ struct vr_if {
 struct vr_vip {
 	const struct conf_vip *conf; /* borrowed */
 	struct vr_if *dev;           /* that has the address */
-	struct vr_if *at;            /* in whose data plane it is answered; NULL: IPv6, left to the kernel */
+	struct vr_if *at;            /* in whose data plane it is answered; NULL: nowhere yet */
 	bool away;                   /* entered on all other interfaces, not to be accepted there (DP-5) */
 	bool installed;
 	bool announce;      /* in this turn */
 	bool said;          /* that it cannot be added */
 	uint8_t found_plen; /* prefix length of a leftover that was there at the start */
 	unsigned int left;  /* announcements that wait for their turn */
-	uint8_t frame[96];  /* the announcement */
+	uint8_t frame[96];  /* the announcement: gratuitous ARP or unsolicited NA */
 	uint8_t frame_len;  /* 0: cannot be announced (loopback) */
 };
 
@@ -223,7 +230,8 @@ struct vr_ctr_text {
 };
 extern const struct vr_ctr_text vr_ctr_text[VX_CTR_COUNT];
 
-/* An IPv4 address as text. */
-const char *vr_addr(__be32 addr, char buf[16]);
+/* An address as text. */
+enum { VR_ADDR_LEN = 46 };
+const char *vr_addr(uint8_t family, const struct vx_addr *addr, char buf[VR_ADDR_LEN]);
 
 #endif

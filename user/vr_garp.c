@@ -11,7 +11,7 @@ _Static_assert(sizeof(((struct vr_vip *)0)->frame) >= ND_FRAME_LEN, "an announce
 
 const uint8_t *vr_vip_mac(const struct vr *r, const struct vr_vip *vip)
 {
-	return vip->conf->addr.family == 4 ? vr_mac_on(r, vip->dev) : vip->dev->mac;
+	return vr_mac_on(r, vip->dev);
 }
 
 void vr_vip_build(const struct vr *r, struct vr_vip *vip)
@@ -22,7 +22,7 @@ void vr_vip_build(const struct vr *r, struct vr_vip *vip)
 	if (!vip->dev->ethernet)
 		return;
 	if (a->family == 4) {
-		arp_build_gratuitous(vip->frame, vr_vip_mac(r, vip), vr_conf_addr4(a));
+		arp_build_gratuitous(vip->frame, vr_vip_mac(r, vip), vr_conf_addr(a).w[0]);
 		vip->frame_len = ARP_FRAME_LEN;
 	} else {
 		nd_build_unsolicited(vip->frame, vr_vip_mac(r, vip), a->b);

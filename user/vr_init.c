@@ -25,6 +25,7 @@ void vr_configure(struct vr *r)
 {
 	const struct conf_vr *c = r->conf;
 	struct vx_vr_config *k = &r->cfg;
+	struct vx_addr a;
 	size_t i;
 
 	r->fsm.version = k->version = c->version;
@@ -36,16 +37,18 @@ void vr_configure(struct vr *r)
 	r->fsm.higher_prio_send_advert = c->higher_prio_send_advert;
 	r->fsm.ignore_adverts = c->owner_ignore_adverts && c->priority == 255;
 	k->vrid = c->vrid;
-	k->family = 4;
-	k->group = c->group.family == 4 ? vr_conf_addr4(&c->group) : ADVERT_GROUP4;
+	k->family = c->family;
+	k->group = c->group.family ? vr_conf_addr(&c->group) : c->family == 6 ? ADVERT_GROUP6 : vx_addr4(ADVERT_GROUP4);
 	k->auth_type = c->auth_pass_set ? ADVERT_AUTH_PASS : ADVERT_AUTH_NONE;
 	memset(k->auth, 0, sizeof(k->auth));
 	if (c->auth_pass_set)
 		memcpy(k->auth, c->auth_pass, sizeof(k->auth));
 	k->nvips = r->nadvertised;
 	k->vip_sum = 0;
-	for (i = 0; i < r->nadvertised; i++)
-		k->vip_sum += advert_addr_mix(vr_conf_addr4(&c->vips[i].addr));
+	for (i = 0; i < r->nadvertised; i++) {
+		a = vr_conf_addr(&c->vips[i].addr);
+		k->vip_sum += advert_vip_mix(c->family, &a);
+	}
 	k->flags = (r->fsm.preempt ? VX_CFG_PREEMPT : 0) | (c->unicast ? VX_CFG_UNICAST : 0);
 	if (c->csum != CONF_CSUM_RFC5798)
 		k->flags |= VX_CFG_CSUM_9568;
@@ -53,10 +56,12 @@ void vr_configure(struct vr *r)
 		k->flags |= VX_CFG_CSUM_5798;
 	if (c->use_vmac) { /* WF-14 */
 		k->flags |= VX_CFG_VMAC;
-		memcpy(r->mac, (uint8_t[]){ 0x00, 0x00, 0x5e, 0x00, 0x01, c->vrid }, sizeof(r->mac));
+		memcpy(r->mac, (uint8_t[]){ 0x00, 0x00, 0x5e, 0x00, c->family == 6 ? 2 : 1, c->vrid }, sizeof(r->mac));
 	}
 	if (!c->accept)
 		k->flags |= VX_CFG_NO_ACCEPT;
+	if (c->family == 6 && r->nadvertised && conf_addr_link_local(&c->vips[0].addr))
+		k->flags |= VX_CFG_FIRST_LL;
 }
 
 int vr_alloc(struct vr *r)
@@ -67,7 +72,7 @@ int vr_alloc(struct vr *r)
 	struct vr_route *routes = calloc(c->nroutes + 1, sizeof(*routes));
 	struct vr_rule *rules = calloc(c->nrules + 1, sizeof(*rules));
 	size_t nframes = c->unicast ? c->npeers : 1;
-	size_t len = vr_frame_head(r) + sizeof(struct vx_ip4) + advert_len4(c->version, c->nvips);
+	size_t len = vr_frame_head(r) + advert_ip_len(c->family) + advert_len(c->family, c->version, c->nvips);
 	uint8_t *frames = calloc(2 * nframes, len);
 
 	if (!vips || !routes || !rules || !frames) {
@@ -167,6 +172,19 @@ static struct vr_if *need_if(struct vrs *v, const char *name, bool carries)
 	return f;
 }
 
+/* A router on a VLAN of @parent has the VLAN device's addresses and the parent's XDP program. */
+static bool need_vr_if(struct vrs *v, const struct conf_vr *r)
+{
+	struct vr_if *f = need_if(v, r->ifname, true), *lower;
+
+	if (!f || !r->vlan)
+		return f;
+	lower = need_if(v, r->parent, true);
+	f->lower = lower;
+	f->vlan = r->vlan;
+	return lower;
+}
+
 static bool vips_ifs(struct vrs *v, const struct conf_vip *vips, size_t n)
 {
 	size_t i;
@@ -216,13 +234,16 @@ int vrs_ifs_build(struct vrs *v, const struct conf *c)
 {
 	size_t i, k;
 
-	for (i = 0; i < v->nifs; i++)
+	for (i = 0; i < v->nifs; i++) {
 		v->ifs[i]->mark = v->ifs[i]->carries = false;
+		if (!v->ifs[i]->open)
+			v->ifs[i]->lower = NULL;
+	}
 	for (i = 0; i < c->nvrs; i++) {
 		const struct conf_vr *r = &c->vrs[i];
 
-		if (!need_if(v, r->ifname, true) || !vips_ifs(v, r->vips, r->nvips) ||
-		    !vips_ifs(v, r->excluded, r->nexcluded) || !routes_ifs(v, r))
+		if (!need_vr_if(v, r) || !vips_ifs(v, r->vips, r->nvips) || !vips_ifs(v, r->excluded, r->nexcluded) ||
+		    !routes_ifs(v, r))
 			return -ENOMEM;
 		for (k = 0; k < r->tracks.nifs; k++)
 			if (!need_if(v, r->tracks.ifs[k].ifname, false))
@@ -333,6 +354,28 @@ void vrs_statics(struct vrs *v, const struct conf *c, bool *installed, bool del)
 	vrs_commit(v);
 }
 
+/* By name they were two interfaces, the parent with a VLAN id and the VLAN device itself; conf_name_vlans() has made them one. */
+int vrs_check_vlans(const struct conf *c)
+{
+	size_t i, k;
+
+	for (i = 0; i < c->nvrs; i++) {
+		const struct conf_vr *a = &c->vrs[i];
+
+		for (k = 0; a->vlan && k < c->nvrs; k++) {
+			const struct conf_vr *b = &c->vrs[k];
+
+			if (b->vlan || strcmp(a->ifname, b->ifname))
+				continue;
+			log_err("%s: its interface is the one that %s reaches with a VLAN id; name it the same way in "
+				"both",
+				b->name, a->name);
+			return 2;
+		}
+	}
+	return 0;
+}
+
 static int check_interfaces(struct vrs *v)
 {
 	bool may_be_missing = v->conf->globals.dynamic_interfaces;
@@ -374,10 +417,10 @@ static int check_addresses(const struct vrs *v)
 		const struct vr *r = v->vr[i];
 
 		for (own = k = 0; k < r->iface->naddrs; k++)
-			own += r->iface->addrs[k].addr.family == 4;
+			own += vr_is_source(r, &r->iface->addrs[k]);
 		for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
-			if (vip->installed && vip->dev == r->iface && vip->conf->addr.family == 4 && !own &&
-			    !r->conf->src.family) {
+			if (vip->installed && vip->dev == r->iface && vip->conf->addr.family == r->conf->family &&
+			    !own && !r->conf->src.family) {
 				log_err("%s: %s is the only address of %s; give the interface one of its own beside it",
 					r->conf->name, conf_addr_str(&vip->conf->addr, text, sizeof(text)),
 					r->iface->name);
@@ -394,15 +437,15 @@ struct leftover {
 };
 
 /* A VIP of the dead controller that this configuration does not have: its prefix length is on the interface. */
-static void on_leftover_vip(void *arg, __be32 addr)
+static void on_leftover_vip(void *arg, uint8_t family, const struct vx_addr *addr)
 {
 	struct leftover *l = arg;
-	struct conf_vip vip = { .addr.family = 4 };
+	struct conf_vip vip = { .addr.family = family };
 	struct nl_change c = { .addr = &vip, .del = true };
 	struct nl_addr gone;
 	size_t i;
 
-	memcpy(vip.addr.b, &addr, sizeof(addr));
+	memcpy(vip.addr.b, addr, family == 6 ? 16 : 4);
 	snprintf(vip.dev, sizeof(vip.dev), "%s", l->f->name);
 	for (i = 0; i < l->f->naddrs; i++) {
 		if (conf_addr_eq(&l->f->addrs[i].addr, &vip.addr)) {
@@ -485,6 +528,8 @@ static int build_all(struct vrs *v)
 			v->conf->nvrs, VX_MAX_VRS);
 		return 2;
 	}
+	if (vrs_check_vlans(v->conf))
+		return 2;
 	err = vrs_ifs_build(v, v->conf);
 	for (i = 0; i < v->nifs; i++)
 		carries += v->ifs[i]->carries;
@@ -506,7 +551,7 @@ static int open_interfaces(struct vrs *v)
 	size_t i;
 
 	for (i = 0; i < v->nifs; i++)
-		if (v->ifs[i]->carries && v->ifs[i]->ethernet && vr_if_open(v->ifs[i]))
+		if (v->ifs[i]->carries && v->ifs[i]->ethernet && !v->ifs[i]->open && vr_if_open(v->ifs[i]))
 			return 1;
 	return 0;
 }

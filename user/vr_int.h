@@ -7,7 +7,7 @@
 
 /* vr.c */
 
-__be32 vr_conf_addr4(const struct conf_addr *a);
+struct vx_addr vr_conf_addr(const struct conf_addr *a);
 /* Makes everything that depends on our address, the NIC's MAC, the priority and the configuration: frames, and the data plane's copy.
  * 0 or -errno. */
 int vr_build(struct vr *r);
@@ -17,7 +17,7 @@ uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0);
 const uint8_t *vr_vip_mac(const struct vr *r, const struct vr_vip *vip);
 /* The MAC of a VIP on @f: virtual on the router's own interface, if it is to be; that of @f elsewhere. */
 const uint8_t *vr_mac_on(const struct vr *r, const struct vr_if *f);
-/* Bytes in front of the IPv4 packet of an advert: Ethernet where we address the frame, nothing where the kernel does. */
+/* Bytes in front of the IP packet of an advert: Ethernet where we address the frame, nothing where the kernel does. */
 size_t vr_frame_head(const struct vr *r);
 /* There is something to carry out for @r at the end of this turn. */
 void vr_mark(struct vr *r);
@@ -62,7 +62,13 @@ void vr_if_on_pace(void *arg, uint64_t now_ns);
 /* vr_net.c */
 
 void vr_if_on_updown(void *arg, uint64_t now_ns);
+/* The interface whose XDP program sees the frames of @f. */
+struct vr_if *vr_if_xdp(struct vr_if *f);
+/* What the data plane knows @f by; @a's ifindex and VLAN are set. */
+void vr_if_key(const struct vr_if *f, struct dp_addr *a);
 struct vr_if *vrs_if(const struct vrs *v, const char *name);
+/* Whether adverts of @r can come from @a. */
+bool vr_is_source(const struct vr *r, const struct nl_addr *a);
 /* Looks at everything @r depends on: FSM-12 where it cannot work, Startup where it can again, and its priority. */
 void vr_follow(struct vr *r, uint64_t now_ns);
 void vrs_follow_all(struct vrs *v);
@@ -106,6 +112,8 @@ int vrs_dp_ready(struct vrs *v);
 int vrs_watch_routes(struct vrs *v);
 /* Attaches, opens the sockets, enters it into the maps. 0, or 1 (said). */
 int vr_if_open(struct vr_if *f);
+/* VLAN devices are on top of @f, which is open: looks whether XDP sees their tags, and says if not. */
+void vr_if_check_tags(struct vr_if *f);
 void vr_if_close(struct vr_if *f);
 /* Enters what depends on indices of interfaces into the maps, or takes it out. 0 or -errno. */
 int vr_place(struct vr *r);
@@ -125,6 +133,8 @@ void vr_free(struct vr *r);
 void vr_configure(struct vr *r);
 /* Makes the arrays of @r's VIPs, routes, rules and frames as @r->conf has them. 0 or -ENOMEM. */
 int vr_alloc(struct vr *r);
+/* Whether a VLAN is reached in one way only. 0, or 2 (said). */
+int vrs_check_vlans(const struct conf *c);
 /* Every interface that the configuration names; which ones carry adverts or VIPs. 0 or -ENOMEM. */
 int vrs_ifs_build(struct vrs *v, const struct conf *conf);
 /* How many entries the VIPs of a router take with @ifs open interfaces. */

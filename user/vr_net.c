@@ -46,57 +46,98 @@ static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, const struc
 	return NULL;
 }
 
-/* The primary address: what was configured, else the first on the interface that is no VIP (WF-11). */
-static __be32 source_of(const struct vr *r)
+/*
+ * Whether adverts can come from @a: of the router's family, and of IPv6 link-local (RFC 9568 5.1.2.1) but for unicast peers elsewhere, that
+ * would not know which link is meant. One that the kernel still tests for duplicates is not ours yet (RFC 4862 5.4).
+ */
+bool vr_is_source(const struct vr *r, const struct nl_addr *a)
+{
+	const struct conf_vr *c = r->conf;
+
+	if (a->addr.family != c->family || a->tentative)
+		return false;
+	return c->family == 4 ||
+	       conf_addr_link_local(&a->addr) == (!c->unicast || conf_addr_link_local(&c->peers[0].addr));
+}
+
+/* The primary address: what was configured, else the first on the interface that is no VIP (WF-11). None: 0. */
+static struct vx_addr source_of(const struct vr *r)
 {
 	const struct vr_if *f = r->iface;
 	const struct nl_addr *any = NULL;
 	size_t i;
 
 	if (r->conf->src.family)
-		return vr_conf_addr4(&r->conf->src);
+		return vr_conf_addr(&r->conf->src);
 	for (i = 0; i < f->naddrs; i++) {
 		const struct nl_addr *a = &f->addrs[i];
 
-		if (a->addr.family == 4 && !a->secondary)
-			return vr_conf_addr4(&a->addr);
-		if (a->addr.family == 4 && !any)
+		if (!vr_is_source(r, a))
+			continue;
+		if (!a->secondary)
+			return vr_conf_addr(&a->addr);
+		if (!any)
 			any = a;
 	}
-	return any ? vr_conf_addr4(&any->addr) : 0;
+	return any ? vr_conf_addr(&any->addr) : (struct vx_addr){ 0 };
 }
 
-static bool on_interface(const struct vr_if *f, __be32 addr)
+static bool on_interface(const struct vr *r, const struct vx_addr *addr)
 {
+	const struct vr_if *f = r->iface;
+	struct vx_addr a;
 	size_t i;
 
-	for (i = 0; i < f->naddrs; i++)
-		if (f->addrs[i].addr.family == 4 && vr_conf_addr4(&f->addrs[i].addr) == addr)
+	for (i = 0; i < f->naddrs; i++) {
+		a = vr_conf_addr(&f->addrs[i].addr);
+		if (f->addrs[i].addr.family == r->conf->family && vx_addr_eq(&a, addr))
 			return true;
+	}
 	return false;
+}
+
+static const char *no_source(const struct vr *r)
+{
+	if (r->conf->family == 4)
+		return "the interface has no IPv4 address besides the virtual ones";
+	return r->conf->unicast ? "the interface has no IPv6 address of its peers' scope besides the virtual ones"
+				: "the interface has no IPv6 link-local address besides the virtual ones";
+}
+
+struct vr_if *vr_if_xdp(struct vr_if *f)
+{
+	return f->lower ? f->lower : f;
+}
+
+void vr_if_key(const struct vr_if *f, struct dp_addr *a)
+{
+	a->ifindex = f->lower ? f->lower->ifindex : f->ifindex;
+	a->vlan = f->lower ? f->vlan : 0;
 }
 
 /* ---- whether a router can work ---- */
 
-static const char *interface_hold(const struct vr *r, __be32 src)
+static const char *interface_hold(const struct vr *r, const struct vx_addr *src)
 {
-	const struct vr_if *f = r->iface;
+	struct vr_if *f = r->iface, *xdp = vr_if_xdp(f);
 
 	if (!f->present)
 		return "the interface is gone";
 	if (!f->up && !r->conf->dont_track_primary)
 		return "link down";
+	if (f->lower && (f->link_vlan != f->vlan || f->link_ifindex != f->lower->ifindex))
+		return "the interface is not the VLAN device of that id on its parent";
 	if (!f->open)
 		return f->cannot ? f->cannot : "the interface could not be opened";
-	if (f->xdp_seen && (!f->xdp_id || (!f->attachment.shared && f->xdp_id != dp_prog_id(r->all->dp))))
+	if (xdp->xdp_seen && (!xdp->xdp_id || (!xdp->attachment.shared && xdp->xdp_id != dp_prog_id(r->all->dp))))
 		return "somebody took the XDP program off or replaced it; restart vrrp-xdp";
 	/* there the kernel has classified a frame before XDP sees it, and does not look again */
-	if (r->conf->use_vmac && f->attachment.mode == DP_MODE_NATIVE && !strcmp(f->kind, "veth"))
+	if (r->conf->use_vmac && xdp->attachment.mode == DP_MODE_NATIVE && !strcmp(xdp->kind, "veth"))
 		return "veth takes frames to the virtual MAC in generic mode only; run with --mode auto or skb";
-	if (!src)
-		return "the interface has no IPv4 address besides the virtual ones";
+	if (vx_addr_none(src))
+		return no_source(r);
 	/* a unicast peer's adverts would not reach us there, and a deaf Backup takes over */
-	if ((r->conf->unicast || r->conf->track_src_ip) && !on_interface(f, src))
+	if ((r->conf->unicast || r->conf->track_src_ip) && !on_interface(r, src))
 		return "the source address is not on the interface";
 	return NULL;
 }
@@ -167,7 +208,7 @@ static const char *statics_hold(const struct vr *r)
 	return down ? "the interface of a static entry of its track_group is down" : NULL;
 }
 
-static const char *own_hold(struct vr *r, __be32 src, bool *quiet)
+static const char *own_hold(struct vr *r, const struct vx_addr *src, bool *quiet)
 {
 	const char *hold, *tracked;
 
@@ -232,14 +273,15 @@ static void set_hold(struct vr *r, const char *hold, bool quiet, uint64_t now_ns
 	}
 }
 
-static void take_source(struct vr *r, __be32 src)
+static void take_source(struct vr *r, const struct vx_addr *src)
 {
-	struct dp_addr a = { .ifindex = r->iface->ifindex, .addr = r->fsm.src, .flag = VX_ADDR_OWN };
+	struct dp_addr a = { .family = r->conf->family, .addr = r->fsm.src, .flag = VX_ADDR_OWN };
 
+	vr_if_key(r->iface, &a);
 	/* a configured source need not be an address of the interface */
-	if (r->fsm.src && !on_interface(r->iface, r->fsm.src))
+	if (!vx_addr_none(&r->fsm.src) && !on_interface(r, &r->fsm.src))
 		dp_addr_set(r->all->dp, &a, false);
-	a.addr = r->fsm.src = src;
+	a.addr = r->fsm.src = *src;
 	dp_addr_set(r->all->dp, &a, true);
 	if (vr_build(r) || vr_place(r) || vr_peers_place(r, true))
 		log_err("%s: cannot write the configuration map", r->conf->name);
@@ -265,20 +307,22 @@ static bool other_macs(const struct vr *r)
 
 static void look(struct vr *r)
 {
+	struct vx_addr src = source_of(r);
+
 	r->own_quiet = false;
-	r->own_hold = own_hold(r, source_of(r), &r->own_quiet);
+	r->own_hold = own_hold(r, &src, &r->own_quiet);
 }
 
 static void follow_one(struct vr *r, uint64_t now_ns)
 {
-	__be32 src = source_of(r);
+	struct vx_addr src = source_of(r);
 	const char *hold;
 	bool quiet;
 
 	look(r);
 	hold = group_hold(r, &quiet);
-	if (!hold && (src != r->fsm.src || other_macs(r) || !r->placed))
-		take_source(r, src);
+	if (!hold && (!vx_addr_eq(&src, &r->fsm.src) || other_macs(r) || !r->placed))
+		take_source(r, &src);
 	else if (!r->placed && r->iface->open && (vr_build(r) || vr_place(r))) /* RX-36: counted as its own */
 		log_err("%s: cannot write the configuration map", r->conf->name);
 	set_hold(r, hold, quiet, now_ns);
@@ -321,7 +365,7 @@ static bool tracks_if(const struct vr *r, const struct vr_if *f)
 {
 	size_t i;
 
-	if (r->iface == f || r->all->conf->ntrack_groups)
+	if (r->iface == f || r->iface->lower == f || r->all->conf->ntrack_groups)
 		return true;
 	for (i = 0; i < r->nvips; i++)
 		if (r->vips[i].dev == f)
@@ -355,7 +399,7 @@ static void announce_all(struct vrs *v, const struct vr_if *f)
 	size_t i;
 
 	for (i = 0; f->up && i < v->nvr; i++) {
-		if (v->vr[i]->iface == f && v->vr[i]->fsm.state == FSM_ACTIVE) {
+		if ((v->vr[i]->iface == f || v->vr[i]->iface->lower == f) && v->vr[i]->fsm.state == FSM_ACTIVE) {
 			v->vr[i]->pending |= FSM_ACT_ANNOUNCE;
 			vr_mark(v->vr[i]);
 		}
@@ -426,10 +470,22 @@ static void note_link(struct vr_if *f, const struct nl_link *l)
 	f->ethernet = l->ethernet;
 	f->loopback = l->loopback;
 	f->xdp_id = l->xdp_id;
+	f->link_ifindex = l->lower;
+	f->link_vlan = l->vlan;
 	f->xdp_seen |= f->open && l->xdp_id;
 	take_carrier(f, l->up);
 	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->kind, l->kind, sizeof(f->kind));
+}
+
+/* There is a VLAN device on top of @f, if that is an interface of ours. */
+static void note_upper(struct vr_if *f)
+{
+	if (!f || f->has_vlans)
+		return;
+	f->has_vlans = true;
+	if (f->open)
+		vr_if_check_tags(f);
 }
 
 void vrs_on_link(void *arg, const struct nl_link *l)
@@ -438,6 +494,8 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 	struct vr_if *f = if_find(v, l->ifindex);
 	bool started = v->start_ns;
 
+	if (l->vlan && !l->gone)
+		note_upper(if_find(v, l->lower));
 	if (f && (l->gone || strcmp(f->name, l->name))) { /* deleted, moved to another namespace, or renamed */
 		if (started)
 			if_gone(v, f, l->gone ? NULL : l->name);

@@ -4,6 +4,7 @@
 
 #include "advert.h"
 #include "log.h"
+#include "nic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,28 +37,27 @@ struct vr_if *vrs_if_add(struct vrs *v, const char *name)
 
 void vr_if_own_addr(struct vr_if *f, const struct nl_addr *a)
 {
-	struct dp_addr own = { .ifindex = f->ifindex, .flag = VX_ADDR_OWN };
+	struct dp_addr own = { .family = a->addr.family, .addr = vr_conf_addr(&a->addr), .flag = VX_ADDR_OWN };
 
-	if (a->addr.family != 4 || !f->open)
-		return;
-	own.addr = vr_conf_addr4(&a->addr);
-	dp_addr_set(f->all->dp, &own, !a->gone);
+	vr_if_key(f, &own);
+	if (f->open)
+		dp_addr_set(f->all->dp, &own, !a->gone);
 }
 
 /* Where the data plane sees requests for it: on the interface that has it, or, where that has no frames (lo), on the router's. */
 static struct vr_if *vip_at(const struct vr *r, const struct vr_vip *vip)
 {
-	if (vip->conf->addr.family != 4)
-		return NULL;
 	return vip->dev->open ? vip->dev : r->iface;
 }
 
 /* A VIP as it looks from @f: the kernel holds it and would accept it there too, or send it on, whatever interface has it (DP-5). */
 static int place_away(const struct vr *r, const struct vr_vip *vip, const struct vr_if *f)
 {
-	struct dp_addr a = { .ifindex = f->ifindex, .flag = VX_ADDR_AWAY, .slot = r->slot };
+	struct dp_addr a = { .flag = VX_ADDR_AWAY, .slot = r->slot };
 
-	a.addr = vr_conf_addr4(&vip->conf->addr);
+	vr_if_key(f, &a);
+	a.family = vip->conf->addr.family;
+	a.addr = vr_conf_addr(&vip->conf->addr);
 	return dp_addr_set(r->all->dp, &a, vip->away && vip->at != f && f->open);
 }
 
@@ -85,8 +85,9 @@ int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present)
 		vr_vip_place(r, vip, false);
 	if (!at || !at->open)
 		return 0;
-	a.ifindex = at->ifindex;
-	a.addr = vr_conf_addr4(&vip->conf->addr);
+	vr_if_key(at, &a);
+	a.family = vip->conf->addr.family;
+	a.addr = vr_conf_addr(&vip->conf->addr);
 	memcpy(a.mac, vr_mac_on(r, at), sizeof(a.mac));
 	memcpy(a.nic, at->mac, sizeof(a.nic));
 	vip->at = present ? at : NULL;
@@ -98,33 +99,40 @@ int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present)
 
 static bool own_group(const struct vr *r)
 {
-	return r->cfg.group != ADVERT_GROUP4;
+	const struct vx_addr standard = r->cfg.family == 6 ? ADVERT_GROUP6 : vx_addr4(ADVERT_GROUP4);
+
+	return !vx_addr_eq(&r->cfg.group, &standard);
 }
 
 /* Another router on the same interface may listen to the same group. */
 static int place_group(const struct vr *r, bool present)
 {
-	struct dp_addr a = { .ifindex = r->cfg.ifindex, .addr = r->cfg.group, .flag = VX_ADDR_GROUP };
+	struct dp_addr a = { .family = r->cfg.family, .addr = r->cfg.group, .flag = VX_ADDR_GROUP };
 	size_t i;
 
+	vr_if_key(r->iface, &a);
 	for (i = 0; !present && i < r->all->nvr; i++) {
 		const struct vr *o = r->all->vr[i];
 
-		if (o != r && o->placed && o->iface == r->iface && o->cfg.group == r->cfg.group)
+		if (o != r && o->placed && o->iface == r->iface && vx_addr_eq(&o->cfg.group, &r->cfg.group))
 			return 0;
 	}
 	return dp_addr_set(r->all->dp, &a, present);
 }
 
-static bool on_link(const struct vr_if *f, __be32 addr)
+static bool same_net(const uint8_t *a, const uint8_t *b, uint8_t plen)
+{
+	return !memcmp(a, b, plen / 8) && (!(plen % 8) || !((a[plen / 8] ^ b[plen / 8]) >> (8 - plen % 8)));
+}
+
+static bool on_link(const struct vr_if *f, const struct conf_addr *addr)
 {
 	size_t i;
 
 	for (i = 0; i < f->naddrs; i++) {
 		const struct nl_addr *a = &f->addrs[i];
 
-		if (a->addr.family == 4 && a->plen &&
-		    !((vr_conf_addr4(&a->addr) ^ addr) & VX_BE32(0xffffffffU << (32 - a->plen))))
+		if (a->addr.family == addr->family && a->plen && same_net(a->addr.b, addr->b, a->plen))
 			return true;
 	}
 	return false;
@@ -136,10 +144,18 @@ static bool on_link(const struct vr_if *f, __be32 addr)
  */
 static int place_peer(struct vr *r, const struct conf_peer *p)
 {
-	bool strict = r->conf->unicast_ttl == ADVERT_TTL && on_link(r->iface, vr_conf_addr4(&p->addr));
+	bool strict = r->conf->unicast_ttl == ADVERT_TTL && on_link(r->iface, &p->addr);
+	struct vx_addr addr = vr_conf_addr(&p->addr);
 	uint8_t min = p->ttl_set ? p->min_ttl : strict ? ADVERT_TTL : 0;
 
-	return dp_peer_set(r->all->dp, r->slot, vr_conf_addr4(&p->addr), min, p->ttl_set ? p->max_ttl : ADVERT_TTL);
+	return dp_peer_set(r->all->dp, r->slot, &addr, min, p->ttl_set ? p->max_ttl : ADVERT_TTL);
+}
+
+static void del_peer(struct vr *r, const struct conf_peer *p)
+{
+	struct vx_addr addr = vr_conf_addr(&p->addr);
+
+	dp_peer_del(r->all->dp, r->slot, &addr);
 }
 
 int vr_peers_place(struct vr *r, bool present)
@@ -155,7 +171,7 @@ int vr_peers_place(struct vr *r, bool present)
 		if (present)
 			err = place_peer(r, p);
 		else
-			dp_peer_del(r->all->dp, r->slot, vr_conf_addr4(&p->addr));
+			del_peer(r, p);
 	}
 	return err;
 }
@@ -186,10 +202,12 @@ int vr_place(struct vr *r)
 		err = vr_vip_place(r, &r->vips[i], true);
 	if (!err && own_group(r))
 		err = place_group(r, true);
-	if (!err && own_group(r))
-		err = tx_join(r->iface->tx, r->cfg.group);
+	if (!err && !r->conf->unicast && (r->cfg.family == 6 || own_group(r)))
+		err = tx_join(r->iface->tx, r->cfg.family, &r->cfg.group);
 	if (!err && r->conf->use_vmac && !r->mac_in)
 		err = open_vmac(r);
+	if (!err) /* RX-3: the interface has routers of this family */
+		err = dp_index_set(r->all->dp, &r->cfg, 0, dp_if_row(r->all->dp, r->iface->row));
 	if (!err)
 		err = dp_index_set(r->all->dp, &r->cfg, r->conf->vrid, r->slot);
 	r->placed = !err;
@@ -231,12 +249,9 @@ static int free_row(const struct vrs *v)
 
 static int enter(struct vr_if *f)
 {
-	struct vx_vr_config key = { .ifindex = f->ifindex, .family = 4 };
 	int err = dp_counters_clear(f->all->dp, dp_if_row(f->all->dp, f->row));
 	size_t i, k;
 
-	if (!err)
-		err = dp_index_set(f->all->dp, &key, 0, dp_if_row(f->all->dp, f->row));
 	for (i = 0; i < f->naddrs; i++)
 		vr_if_own_addr(f, &f->addrs[i]);
 	for (i = 0; i < f->all->nvr; i++) {
@@ -294,52 +309,104 @@ static int cannot(struct vr_if *f, const char *why)
 	return 1;
 }
 
-int vr_if_open(struct vr_if *f)
+/* The XDP program onto @f. 0, or 1 (said). */
+static int attach(struct vr_if *f)
 {
 	static const enum dp_mode modes[] = {
 		[CONF_MODE_AUTO] = DP_MODE_AUTO,
 		[CONF_MODE_NATIVE] = DP_MODE_NATIVE,
 		[CONF_MODE_SKB] = DP_MODE_SKB,
 	};
-	bool first = !dp_loaded(f->all->dp);
 	char why[DP_ERR_LEN];
-	int err;
+
+	if (!dp_attach(f->all->dp, f->ifindex, f->name, f->kind, modes[f->all->conf->mode], &f->attachment, why))
+		return 0;
+	log_err("%s", why);
+	dp_detach(f->all->dp, f->ifindex); /* it may have failed behind the attachment */
+	return 1;
+}
+
+/* What an interface has beside the program. 0, or 1 (said). */
+static int open_rest(struct vr_if *f, bool first)
+{
+	int err = tx_new(&f->tx, f->ifindex, f->name);
+
+	if (err)
+		log_err("%s: cannot open the packet sockets: %s", f->name, strerror(-err));
+	f->open = true;
+	if (err || (first && vrs_dp_ready(f->all)))
+		return 1;
+	err = enter(f);
+	if (err)
+		log_err("%s: cannot fill the BPF maps: %s", f->name, strerror(-err));
+	return err ? 1 : 0;
+}
+
+void vr_if_check_tags(struct vr_if *f)
+{
+	bool hidden = nic_hides_tags(f->name) > 0;
+
+	if (hidden && !f->tags_hidden)
+		log_warn("%s: rx-vlan-offload takes VLAN tags out of frames before XDP sees them: adverts of a VLAN "
+			 "look "
+			 "untagged; turn it off with `ethtool -K %s rxvlan off`",
+			 f->name, f->name);
+	f->tags_hidden = hidden;
+}
+
+static void say_open(struct vr_if *f)
+{
+	if (f->lower)
+		log_info("%s: frames with VLAN tag %u are looked at on %s", f->name, f->vlan, f->lower->name);
+	else
+		log_info("%s: XDP attached in %s mode: %s%s", f->name,
+			 f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic", f->attachment.why,
+			 f->attachment.shared ? "; shared through libxdp's dispatcher" : "");
+}
+
+/* The VLAN devices on @f whose tagged frames it looks at may be there already. */
+static int open_uppers(const struct vr_if *f)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < f->all->nifs; i++) {
+		struct vr_if *upper = f->all->ifs[i];
+
+		if (upper->lower == f && upper->present && upper->carries && !upper->open)
+			rc = vr_if_open(upper);
+	}
+	return rc;
+}
+
+int vr_if_open(struct vr_if *f)
+{
+	bool first = !dp_loaded(f->all->dp);
 
 	if (!f->ethernet)
 		return cannot(f, "not an Ethernet interface; VRRP needs one");
+	if (f->lower && !f->lower->open) /* its turn comes when that one has had it, see open_uppers() */
+		return f->lower->present ? 0 : cannot(f, "the interface below it is not there");
 	f->row = free_row(f->all);
 	if (f->row < 0) {
 		log_err("%s: the tables made at the start have no room for another interface; restart vrrp-xdp",
 			f->name);
 		return cannot(f, "no room for another interface; restart vrrp-xdp");
 	}
-	if (dp_attach(f->all->dp, f->ifindex, f->name, f->kind, modes[f->all->conf->mode], &f->attachment, why)) {
-		log_err("%s", why);
-		dp_detach(f->all->dp, f->ifindex); /* it may have failed behind the attachment */
+	if (!f->lower && attach(f)) {
 		f->row = -1;
 		return cannot(f, "the XDP program could not be attached");
 	}
-	err = tx_new(&f->tx, f->ifindex, f->name);
-	if (err)
-		log_err("%s: cannot open the packet sockets: %s", f->name, strerror(-err));
-	f->open = true;
-	if (!err && first)
-		err = vrs_dp_ready(f->all) ? -EIO : 0;
-	if (!err) {
-		err = enter(f);
-		if (err)
-			log_err("%s: cannot fill the BPF maps: %s", f->name, strerror(-err));
-	}
-	if (err) {
+	if (open_rest(f, first)) {
 		vr_if_close(f);
 		return cannot(f, "its sockets or maps could not be set up");
 	}
 	f->cannot = NULL;
-	f->xdp_id = dp_prog_id(f->all->dp); /* its notification comes later */
-	log_info("%s: XDP attached in %s mode: %s%s", f->name,
-		 f->attachment.mode == DP_MODE_NATIVE ? "native" : "generic", f->attachment.why,
-		 f->attachment.shared ? "; shared through libxdp's dispatcher" : "");
-	return 0;
+	f->xdp_id = f->lower ? 0 : dp_prog_id(f->all->dp); /* its notification comes later */
+	say_open(f);
+	if (f->has_vlans)
+		vr_if_check_tags(f);
+	return open_uppers(f);
 }
 
 /* The VIPs of other interfaces, after @f was closed. */
@@ -356,14 +423,29 @@ static void forget_away(const struct vr_if *f)
 	}
 }
 
+static void forget_index(const struct vr_if *f)
+{
+	struct vx_vr_config key = { .family = 4 };
+	struct dp_addr at;
+
+	vr_if_key(f, &at);
+	key.ifindex = at.ifindex;
+	key.vlan = at.vlan;
+	dp_index_del(f->all->dp, &key, 0);
+	key.family = 6;
+	dp_index_del(f->all->dp, &key, 0);
+}
+
 void vr_if_close(struct vr_if *f)
 {
-	struct vx_vr_config key = { .ifindex = f->ifindex, .family = 4 };
 	struct nl_addr gone;
 	size_t i, k;
 
 	if (!f->open)
 		return;
+	for (i = 0; i < f->all->nifs; i++)
+		if (f->all->ifs[i]->lower == f)
+			vr_if_close(f->all->ifs[i]);
 	for (i = 0; i < f->all->nvr; i++) {
 		struct vr *r = f->all->vr[i];
 
@@ -378,8 +460,9 @@ void vr_if_close(struct vr_if *f)
 		gone.gone = true;
 		vr_if_own_addr(f, &gone);
 	}
-	dp_index_del(f->all->dp, &key, 0);
-	dp_detach(f->all->dp, f->ifindex);
+	forget_index(f);
+	if (!f->lower)
+		dp_detach(f->all->dp, f->ifindex);
 	timer_cancel(&f->all->loop->timers, &f->pace_timer);
 	tx_free(f->tx);
 	f->tx = NULL;

@@ -33,7 +33,7 @@ static bool same_router(const struct vr *r, const struct conf_vr *c)
 	const struct conf_vr *o = r->conf;
 
 	return o->vrid == c->vrid && o->family == c->family && o->unicast == c->unicast && o->use_vmac == c->use_vmac &&
-	       !strcmp(o->ifname, c->ifname) && (!c->unicast || conf_addr_eq(&o->src, &c->src));
+	       !strcmp(o->ifname, c->ifname) && o->vlan == c->vlan && (!c->unicast || conf_addr_eq(&o->src, &c->src));
 }
 
 static bool same_vip(const struct conf_vip *a, const struct conf_vip *b)
@@ -119,6 +119,25 @@ static bool has_new_interface(const struct vrs *v)
 		if (v->ifs[i]->mark && !v->ifs[i]->ifindex)
 			return true;
 	return false;
+}
+
+/* What is open keeps its data plane: a VLAN device's is its own, or its parent's. */
+static int check_vlans(const struct vrs *v, const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nvrs; i++) {
+		const struct vr_if *f = vrs_if(v, c->vrs[i].ifname);
+
+		if (!f || !f->open || !c->vrs[i].vlan == !f->lower)
+			continue;
+		log_err("%s: whether its frames are looked at on the interface below it (xdp_vlan) cannot change while "
+			"it runs; "
+			"restart vrrp-xdp",
+			f->name);
+		return 1;
+	}
+	return 0;
 }
 
 static int open_new_interfaces(struct vrs *v, const struct conf *c)
@@ -241,6 +260,11 @@ static int prepare(struct reload *l)
 	struct vrs *v = l->v;
 	int err, rc;
 
+	rc = vrs_check_vlans(c);
+	if (!rc)
+		rc = check_vlans(v, c);
+	if (rc)
+		return rc;
 	l->next = calloc(c->nvrs + 1, sizeof(*l->next));
 	l->vr = calloc(c->nvrs + 1, sizeof(struct vr *));
 	l->statics = calloc(c->nstatic_addrs + c->nstatic_routes + c->nstatic_rules + 1, sizeof(bool));
@@ -435,7 +459,7 @@ static void adopt(struct vr *r, struct vr *made, uint64_t now_ns)
 	for (i = 0; r->placed && i < r->nvips; i++)
 		if (!r->vips[i].at || old->accept != new->accept)
 			vr_vip_place(r, &r->vips[i], true);
-	if (r->fsm.src && vr_build(r))
+	if (!vx_addr_none(&r->fsm.src) && vr_build(r))
 		log_err("%s: cannot write the configuration map", new->name);
 	if (other_times)
 		retime(r, now_ns);

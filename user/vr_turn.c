@@ -10,14 +10,16 @@
 
 static void queue_adverts(struct vr *r, bool prio0)
 {
+	struct vx_addr peer;
 	size_t i;
 
 	for (i = 0; i < r->nframes; i++) {
-		if (r->conf->unicast)
-			tx_packet(r->iface->tx, vr_frame(r, i, prio0), r->frame_len,
-				  vr_conf_addr4(&r->conf->peers[i].addr), &r->sent);
-		else
+		if (!r->conf->unicast) {
 			tx_frame(r->iface->tx, vr_frame(r, i, prio0), r->frame_len, &r->sent);
+			continue;
+		}
+		peer = vr_conf_addr(&r->conf->peers[i].addr);
+		tx_packet(r->iface->tx, vr_frame(r, i, prio0), r->frame_len, r->conf->family, &peer, &r->sent);
 	}
 }
 
@@ -190,6 +192,23 @@ static void want_rules(struct vr *r, bool del)
 	}
 }
 
+/*
+ * ND-6: the kernel joins the group of an address on the interface that has it. Where that has no frames (lo), requests come in on the router's.
+ * A second VIP of the same group, or a leave without a join, is no error worth a word.
+ */
+static void join_solicited(struct vr *r, bool in)
+{
+	const struct vr_vip *vip;
+	struct vx_addr a;
+
+	for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
+		if (vip->conf->addr.family != 6 || !vip->at || vip->at == vip->dev || !vip->at->tx)
+			continue;
+		a = vr_conf_addr(&vip->conf->addr);
+		tx_solicited(vip->at->tx, &a, in);
+	}
+}
+
 /* KA-18: rules, routes and addresses go, in this order; addresses come before anything else. */
 static void flush_addresses(struct vrs *v)
 {
@@ -238,8 +257,9 @@ static void log_claim(const struct vr *r, const uint64_t at_ns[4])
 		snprintf(why, sizeof(why), " for %.1f ms", r->quiet_ns / 1e6);
 	log_info("(%s) Entering MASTER STATE", r->conf->name);
 	log_info("%s: %s -> Active: %s%s; advert +%" PRIu64 " us, address +%" PRIu64 " us, answering +%" PRIu64
-		 " us, gratuitous ARP +%" PRIu64 " us",
-		 r->conf->name, fsm_state_name(r->from), fsm_why_name(r->fsm.why), why, t[0], t[1], t[2], t[3]);
+		 " us, %s +%" PRIu64 " us",
+		 r->conf->name, fsm_state_name(r->from), fsm_why_name(r->fsm.why), why, t[0], t[1], t[2],
+		 r->conf->family == 6 ? "unsolicited NA" : "gratuitous ARP", t[3]);
 }
 
 /* Announcements follow the addresses (invariant 6); one that repeats itself needs a lease. */
@@ -280,6 +300,9 @@ static void carry_out(struct vrs *v)
 	for (i = 0; i < v->ndirty; i++)
 		if (v->dirty[i]->pending & FSM_ACT_CLAIM)
 			vr_tell_role(v->dirty[i]);
+	for (i = 0; i < v->ndirty; i++)
+		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE))
+			join_solicited(v->dirty[i], v->dirty[i]->pending & FSM_ACT_CLAIM);
 	at_ns[2] = loop_now_ns();
 	flush_announcements(v);
 	at_ns[3] = loop_now_ns();

@@ -61,7 +61,7 @@ static void die(const char *what)
 
 static void put(enum dp_map map, const void *key, const void *value)
 {
-	static const char *const names[] = { "vr_index", "addr4", "peers", "filter", "vr_config", "vr_role" };
+	static const char *const names[] = { DP_MAP_NAMES };
 
 	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, names[map]), key, value, BPF_ANY))
 		die(names[map]);

@@ -32,7 +32,7 @@ int reset(struct vx_timer_cmd *cmd)
 		w->bucket_ns[i] = 0;
 	w->said_ns = 0;
 	w->said = 0;
-	w->src = 0;
+	w->src = (struct vx_addr){};
 	w->priority = 0;
 	return 0;
 }

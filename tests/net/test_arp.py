@@ -181,7 +181,7 @@ def test_a_claim_by_another_host_is_logged_and_defended_once(lab, kind):
     pair.client.frames()
     for _ in range(50):
         pair.client.send(frames.arp(eth_src="02:77:00:00:00:fe", spa=lab.VIP, **fields))
-    pair.r1.wait_log("02:77:00:00:00:fe claims our address 10.77.0.100; defended with one gratuitous ARP")
+    pair.r1.wait_log("02:77:00:00:00:fe claims our address 10.77.0.100; defended with one announcement")
     seen = pair.client.fence(["r1", "r2"])
     pair.client.wait(lambda frame: seen.append(frame) or len(adverts(lab, "r1", seen)) >= 5)
     assert len(garps(lab, "r1", seen)) == 1

@@ -15,6 +15,9 @@ static inline void shim_dp_put(enum dp_map map, const void *key, const void *val
 	case DP_ADDR4:
 		shim_put(&addr4, key, value);
 		return;
+	case DP_ADDR6:
+		shim_put(&addr6, key, value);
+		return;
 	case DP_PEERS:
 		shim_put(&peers, key, value);
 		return;

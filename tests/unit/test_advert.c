@@ -13,15 +13,24 @@
 
 #define GV9 "45 c0 00 20 00 00 00 00 ff 70 18 9a c0 00 02 01 e0 00 00 12"
 
-static const __be32 vips[2] = { VX_BE32(ADDR_VIP), VX_BE32(ADDR_VIP + 1) };
+static const struct vx_addr vips[2] = { { { VX_BE32(ADDR_VIP) } }, { { VX_BE32(ADDR_VIP + 1) } } };
+/* fe80::100, 2001:db8::100 */
+static const struct vx_addr vips6[2] = { { { VX_BE32(0xfe800000), 0, 0, VX_BE32(0x100) } },
+					 { { VX_BE32(0x20010db8), 0, 0, VX_BE32(0x100) } } };
 static const __u8 password[8] = "1234";
 
 /* VRID 51 from 192.0.2.1, priority 100, one address: what the vectors have in common. */
 #define PARAMS(...)                                                                                                    \
 	{                                                                                                              \
-		.src = VX_BE32(ADDR_PEER), .dst = ADVERT_GROUP4, .vips = vips, .auth = password,                       \
-		.adver_ns = VX_NS_PER_S, .version = 3, .vrid = 51, .priority = 100, .nvips = 1, __VA_ARGS__            \
+		.family = 4, .src = { { VX_BE32(ADDR_PEER) } }, .dst = { { ADVERT_GROUP4 } }, .vips = vips,            \
+		.auth = password, .adver_ns = VX_NS_PER_S, .version = 3, .vrid = 51, .priority = 100, .nvips = 1,      \
+		__VA_ARGS__                                                                                            \
 	}
+
+/* From fe80::1 to ff02::12. */
+#define PARAMS6(...)                                                                                                   \
+	PARAMS(.family = 6, .src = { { VX_BE32(0xfe800000), 0, 0, VX_BE32(1) } },                                      \
+	       .dst = { { VX_BE32(0xff020000), 0, 0, VX_BE32(0x12) } }, .vips = vips6, .nvips = 2, __VA_ARGS__)
 
 static const struct golden {
 	const char *name, *hex;
@@ -38,16 +47,20 @@ static const struct golden {
 	{ "GV-6", "31 33 00 01 00 64 0c 03 c0 00 02 64", PARAMS(.priority = 0), ADVERT_NOTE_CSUM_9568 },
 	{ "GV-7", "31 33 fe 02 00 01 4b fe c0 00 02 64 c0 00 02 65",
 	  PARAMS(.priority = 254, .nvips = 2, .adver_ns = ADVERT_CS_NS), ADVERT_NOTE_CSUM_9568 },
+	{ "GV-8",
+	  "31 33 64 02 00 64 3d fd fe 80 00 00 00 00 00 00 00 00 00 00 00 00 01 00 "
+	  "20 01 0d b8 00 00 00 00 00 00 00 00 00 00 01 00",
+	  PARAMS6(), 0 },
 };
 
 /* The configuration of the receiver that expects exactly this advert. */
 static struct vx_vr_config config_of(const struct advert_params *p)
 {
-	struct vx_vr_config cfg = { .group = ADVERT_GROUP4,
+	struct vx_vr_config cfg = { .group = p->dst,
 				    .flags = VX_CFG_CSUM_9568 | VX_CFG_CSUM_5798,
 				    .adver_ns = p->adver_ns,
 				    .vrid = p->vrid,
-				    .family = 4,
+				    .family = p->family,
 				    .version = p->version,
 				    .priority = 90,
 				    .auth_type = p->auth_type,
@@ -56,15 +69,28 @@ static struct vx_vr_config config_of(const struct advert_params *p)
 
 	memcpy(cfg.auth, p->auth, sizeof(cfg.auth));
 	for (i = 0; i < p->nvips; i++)
-		cfg.vip_sum += advert_addr_mix(p->vips[i]);
+		cfg.vip_sum += advert_vip_mix(p->family, &p->vips[i]);
 	return cfg;
+}
+
+static enum vx_ctr check_ip(struct cur *c, struct advert *a, __u32 len, __u8 family)
+{
+	struct advert_sums opt = { .sum = 0 };
+	enum vx_ctr bad;
+
+	if (family == 6)
+		return advert_ip6(c, a, len);
+	bad = advert_ip4_open(c, a);
+	if (bad)
+		return bad;
+	return advert_walk(c, advert_opt_words(a), 0, &opt) ? advert_ip4_close(a, opt.sum, len) : VX_CTR_RX_IP_HDR;
 }
 
 /* All of the receive rules over a packet of @len bytes, in a heap block of that length. */
 static enum vx_ctr check(const __u8 *packet, __u32 len, const struct vx_vr_config *cfg, struct advert *a, __u32 *notes)
 {
 	struct advert_lookup lk = { .cfg = cfg };
-	struct advert_sums sums = { .sum = 0 }, opt = { .sum = 0 };
+	struct advert_sums sums = { .sum = 0 };
 	__u8 *copy = malloc(len);
 	struct cur c = { .pos = copy, .end = copy + len };
 	enum vx_ctr bad;
@@ -72,16 +98,13 @@ static enum vx_ctr check(const __u8 *packet, __u32 len, const struct vx_vr_confi
 	assert_non_null(copy);
 	memcpy(copy, packet, len);
 	*a = (struct advert){ .eth_multicast = 1 };
-	bad = advert_ip4_open(&c, a);
-	if (!bad && !advert_walk(&c, advert_opt_words(a), 0, &opt))
-		bad = VX_CTR_RX_IP_HDR;
-	if (!bad)
-		bad = advert_ip4_close(a, opt.sum, len);
+	bad = check_ip(&c, a, len, cfg->family);
 	if (!bad)
 		bad = advert_hdr(&c, a);
 	if (!bad)
 		bad = advert_check_head(a, &lk);
-	if (!bad && !advert_walk(&c, advert_words(a), a->count, &sums))
+	if (!bad &&
+	    !(a->family == 6 ? advert_walk6(&c, a->count, &sums) : advert_walk(&c, advert_words(a), a->count, &sums)))
 		bad = VX_CTR_RX_LEN;
 	if (!bad)
 		bad = advert_check_body(a, &lk, &sums, notes);
@@ -97,13 +120,13 @@ static void golden_vectors_are_built_to_the_octet(void **state __attribute__((un
 	for (i = 0; i < VX_ARRAY_LEN(goldens); i++) {
 		struct frame want = { .len = 0 };
 		__u8 buf[ADVERT_MAX_PACKET];
-		__u32 len;
+		__u32 len, head = goldens[i].p.family == 6 ? 40 : 20;
 
 		frame_hex(&want, goldens[i].hex);
 		len = advert_build(buf, &goldens[i].p, 0);
 		print_message("%s\n", goldens[i].name);
-		assert_int_equal(len, 20 + want.len);
-		assert_memory_equal(buf + 20, want.b, want.len);
+		assert_int_equal(len, head + want.len);
+		assert_memory_equal(buf + head, want.b, want.len);
 	}
 }
 
@@ -124,18 +147,18 @@ static void golden_vectors_are_accepted(void **state __attribute__((unused)))
 
 	for (i = 0; i < VX_ARRAY_LEN(goldens); i++) {
 		const struct advert_params *p = &goldens[i].p;
-		struct frame_desc d = ADVERT3(.msg_hex = goldens[i].hex);
+		struct frame_desc d = ADVERT3(.msg_hex = goldens[i].hex), d6 = ADVERT6(.msg_hex = goldens[i].hex);
 		struct vx_vr_config cfg = config_of(p);
 		struct frame f;
 		struct advert a;
 		__u32 notes = 0;
 
-		frame_build(&f, &d);
+		frame_build(&f, p->family == 6 ? &d6 : &d);
 		print_message("%s\n", goldens[i].name);
 		assert_int_equal(check(f.b + 14, f.len - 14, &cfg, &a, &notes), VX_CTR_NONE);
 		assert_int_equal(notes, goldens[i].note);
-		assert_int_equal(a.src, p->src);
-		assert_int_equal(a.dst, p->dst);
+		assert_true(vx_addr_eq(&a.src, &p->src));
+		assert_true(vx_addr_eq(&a.dst, &p->dst));
 		assert_int_equal(a.vrid, 51);
 		assert_int_equal(a.priority, p->priority);
 		assert_int_equal(a.count, p->nvips);
@@ -156,9 +179,11 @@ static void golden_vectors_with_any_bit_flipped_are_refused(void **state __attri
 		__u32 notes;
 
 		for (bit = 0; bit < len * 8; bit++) {
-			buf[bit / 8] ^= 1 << bit % 8;
+			if (goldens[i].p.family == 6 && (bit < 8 ? 1 << (7 - bit) & 0x0f : bit < 32))
+				continue; /* traffic class and flow label, which nothing protects */
+			buf[bit / 8] ^= 0x80 >> bit % 8;
 			assert_int_not_equal(check(buf, len, &cfg, &a, &notes), VX_CTR_NONE);
-			buf[bit / 8] ^= 1 << bit % 8;
+			buf[bit / 8] ^= 0x80 >> bit % 8;
 		}
 	}
 }
@@ -174,16 +199,17 @@ static __u32 rnd(void)
 	return (__u32)(x >> 32);
 }
 
-static void random_params(struct advert_params *p, __be32 *addrs, __u8 *auth)
+static void random_params(struct advert_params *p, struct vx_addr *addrs, __u8 *auth)
 {
 	int i;
 
 	for (i = 0; i < ADVERT_MAX_ADDRS; i++)
-		addrs[i] = rnd();
+		addrs[i] = (struct vx_addr){ .w = { rnd(), rnd(), rnd(), rnd() } };
 	for (i = 0; i < 8; i++)
 		auth[i] = (__u8)rnd();
-	*p = (struct advert_params){ .src = VX_BE32(IP4(10, 0, 0, 0) | (rnd() & 0xffffff)),
-				     .dst = ADVERT_GROUP4,
+	*p = (struct advert_params){ .family = 4,
+				     .src = vx_addr4(VX_BE32(IP4(10, 0, 0, 0) | (rnd() & 0xffffff))),
+				     .dst = vx_addr4(ADVERT_GROUP4),
 				     .vips = addrs,
 				     .auth = auth,
 				     .version = rnd() & 1 ? 2 : 3,
@@ -197,10 +223,10 @@ static void random_params(struct advert_params *p, __be32 *addrs, __u8 *auth)
 
 static void what_is_built_is_accepted_and_says_the_same(void **state __attribute__((unused)))
 {
-	static __be32 addrs[ADVERT_MAX_ADDRS];
+	static struct vx_addr addrs[ADVERT_MAX_ADDRS];
 	struct advert_params p;
 	__u8 auth[8];
-	int i;
+	int i, j;
 
 	for (i = 0; i < 20000; i++) {
 		__u8 buf[ADVERT_MAX_PACKET + 1];
@@ -220,14 +246,69 @@ static void what_is_built_is_accepted_and_says_the_same(void **state __attribute
 		assert_int_equal(notes, p.version == 2 ? 0
 					: p.csum_5798  ? ADVERT_NOTE_CSUM_5798
 						       : ADVERT_NOTE_CSUM_9568);
-		assert_int_equal(a.src, p.src);
+		assert_true(vx_addr_eq(&a.src, &p.src));
 		assert_int_equal(a.version, p.version);
 		assert_int_equal(a.vrid, p.vrid);
 		assert_int_equal(a.priority, p.priority);
 		assert_int_equal(a.adver_ns, p.adver_ns);
 		assert_int_equal(a.count, p.nvips);
 		assert_int_equal(a.ttl, 255);
-		assert_memory_equal(buf + 28, addrs, 4 * p.nvips); /* WF-3: in the order given */
+		for (j = 0; j < p.nvips; j++) /* WF-3: in the order given */
+			assert_int_equal(vx_get32(buf + 28 + 4 * j), addrs[j].w[0]);
+	}
+}
+
+static void random_params6(struct advert_params *p, struct vx_addr *addrs, __u8 *auth)
+{
+	random_params(p, addrs, auth);
+	p->family = 6;
+	p->version = 3;
+	p->auth_type = 0;
+	p->adver_ns = (rnd() % 4095 + 1) * ADVERT_CS_NS;
+	p->src = (struct vx_addr){ .w = { VX_BE32(0xfe800000U | (rnd() & 0x3fffff)), rnd(), rnd(), rnd() } };
+	p->dst = ADVERT_GROUP6;
+	addrs[0].w[0] = VX_BE32(0xfe800000U);
+}
+
+/* The same over IPv6; the checksum is computed a second time, octet by octet. */
+static void what_is_built_over_ipv6_is_accepted_and_says_the_same(void **state __attribute__((unused)))
+{
+	static struct vx_addr addrs[ADVERT_MAX_ADDRS];
+	static const __u8 next[4] = { 0, 0, 0, 112 };
+	struct advert_params p;
+	__u8 auth[8];
+	int i;
+
+	for (i = 0; i < 5000; i++) {
+		__u8 buf[ADVERT_MAX_PACKET + 1];
+		struct frame pseudo = { .len = 0 };
+		struct vx_vr_config cfg;
+		__u32 len, notes = 0;
+		struct advert a;
+
+		random_params6(&p, addrs, auth);
+		cfg = config_of(&p);
+		cfg.flags |= VX_CFG_FIRST_LL;
+		memset(buf, 0xee, sizeof(buf));
+		len = advert_build(buf, &p, (__u16)rnd());
+		assert_int_equal(buf[len], 0xee);
+		assert_int_equal(len, 48 + 16 * p.nvips); /* WF-1 */
+		frame_bytes(&pseudo, buf + 8, 32);
+		frame_u32(&pseudo, len - 40);
+		frame_bytes(&pseudo, next, 4);
+		frame_bytes(&pseudo, buf + 40, len - 40);
+		assert_int_equal(frame_sum(pseudo.b, pseudo.len), 0xffff);
+		assert_int_equal(check(buf, len, &cfg, &a, &notes), VX_CTR_NONE);
+		assert_int_equal(notes, 0);
+		assert_true(vx_addr_eq(&a.src, &p.src));
+		assert_true(vx_addr_eq(&a.dst, &p.dst));
+		assert_int_equal(a.version, 3);
+		assert_int_equal(a.vrid, p.vrid);
+		assert_int_equal(a.priority, p.priority);
+		assert_int_equal(a.adver_ns, p.adver_ns);
+		assert_int_equal(a.count, p.nvips);
+		assert_int_equal(a.ttl, 255);
+		assert_memory_equal(buf + 48, addrs, 16 * p.nvips); /* WF-3: in the order given */
 	}
 }
 
@@ -272,7 +353,7 @@ static void password_is_sent_under_type_1_only(void **state __attribute__((unuse
 /* 1.3: TOS, TTL, no options, no fragment field, the ID as given. */
 static void ip_header_is_what_other_routers_send(void **state __attribute__((unused)))
 {
-	struct advert_params p = PARAMS(.dst = VX_BE32(ADDR_US));
+	struct advert_params p = PARAMS(.dst = { { VX_BE32(ADDR_US) } });
 	struct frame want = { .len = 0 };
 	__u8 buf[ADVERT_MAX_PACKET];
 
@@ -286,15 +367,36 @@ static void ip_header_is_what_other_routers_send(void **state __attribute__((unu
 	assert_memory_equal(buf + 12, want.b, 8);
 }
 
+/* 1.3: traffic class CS6, no flow label, next header 112, hop limit as asked for. */
+static void ipv6_header_is_what_other_routers_send(void **state __attribute__((unused)))
+{
+	struct advert_params p = PARAMS6();
+	struct frame want = { .len = 0 };
+	__u8 buf[ADVERT_MAX_PACKET];
+
+	frame_hex(&want, "6c 00 00 00 00 28 70 ff fe 80 00 00 00 00 00 00 00 00 00 00 00 00 00 01 "
+			 "ff 02 00 00 00 00 00 00 00 00 00 00 00 00 00 12");
+	assert_int_equal(advert_build(buf, &p, 0x1234), 80);
+	assert_memory_equal(buf, want.b, 40);
+	p.ttl = 64; /* KA-29 */
+	advert_build(buf, &p, 0);
+	assert_int_equal(buf[7], 64);
+}
+
 /* WF-1 */
 static void lengths_are_those_of_the_standard(void **state __attribute__((unused)))
 {
-	assert_int_equal(advert_len4(2, 1), 20);
-	assert_int_equal(advert_len4(2, 255), 1036);
-	assert_int_equal(advert_len4(3, 1), 12);
-	assert_int_equal(advert_len4(3, 255), 1028);
+	assert_int_equal(advert_len(4, 2, 1), 20);
+	assert_int_equal(advert_len(4, 2, 255), 1036);
+	assert_int_equal(advert_len(4, 3, 1), 12);
+	assert_int_equal(advert_len(4, 3, 255), 1028);
+	assert_int_equal(advert_len(6, 3, 1), 24);
+	assert_int_equal(advert_len(6, 3, 90), 1448);
+	assert_int_equal(advert_len(6, 3, 255), 4088);
 	assert_int_equal(ADVERT_MAX_WORDS * 4, 1036);
-	assert_int_equal(ADVERT_MAX_PACKET, 1056);
+	assert_int_equal(ADVERT_MAX_PACKET, 4128);
+	assert_int_equal(advert_ip_len(4), 20);
+	assert_int_equal(advert_ip_len(6), 40);
 }
 
 /* RX-14 at each edge. */
@@ -313,8 +415,35 @@ static void sources_that_cannot_be_are_told_from_those_that_can(void **state __a
 	};
 	size_t i;
 
-	for (i = 0; i < VX_ARRAY_LEN(rows); i++)
-		assert_int_equal(advert_src_bad(VX_BE32(rows[i].addr)), rows[i].bad);
+	for (i = 0; i < VX_ARRAY_LEN(rows); i++) {
+		struct vx_addr src = vx_addr4(VX_BE32(rows[i].addr));
+
+		assert_int_equal(advert_src_bad(4, &src, true), rows[i].bad);
+		assert_int_equal(advert_src_bad(4, &src, false), rows[i].bad);
+	}
+}
+
+static void ipv6_sources_that_cannot_be_are_told_from_those_that_can(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *addr;
+		bool bad, bad_multicast;
+	} rows[] = {
+		{ "::", true, true },           { "::1", true, true },        { "::2", false, true },
+		{ "1::1", false, true },        { "::1:0:0:1", false, true }, { "2001:db8::1", false, true },
+		{ "fe7f:ffff::", false, true }, { "fe80::1", false, false },  { "febf:ffff::", false, false },
+		{ "fec0::", false, true },      { "feff::", false, true },    { "ff00::", true, true },
+		{ "ff02::12", true, true },     { "ffff::", true, true },
+	};
+	size_t i;
+
+	for (i = 0; i < VX_ARRAY_LEN(rows); i++) {
+		struct in6_addr a = frame_addr6(rows[i].addr);
+		struct vx_addr src = ip6_addr(a.s6_addr);
+
+		assert_int_equal(advert_src_bad(6, &src, false), rows[i].bad);
+		assert_int_equal(advert_src_bad(6, &src, true), rows[i].bad_multicast);
+	}
 }
 
 /* WF-3, RX-31: the same set in any order, and no cheap collision such as swapped halves or neighbours. */
@@ -344,6 +473,39 @@ static void address_sets_are_told_apart_whatever_their_order(void **state __attr
 	}
 }
 
+static __u64 mix_of(const char *const *addrs)
+{
+	__u64 sum = 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct in6_addr a = frame_addr6(addrs[i]);
+		struct vx_addr addr = ip6_addr(a.s6_addr);
+
+		sum += advert_vip_mix(6, &addr);
+	}
+	return sum;
+}
+
+static void ipv6_address_sets_are_told_apart_whatever_their_order(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *a[2], *b[2];
+		bool same;
+	} rows[] = {
+		{ { "fe80::1", "2001:db8::1" }, { "2001:db8::1", "fe80::1" }, true },
+		{ { "fe80::1", "fe80::4" }, { "fe80::2", "fe80::3" }, false },
+		{ { "fe80::1", "2001:db8::2" }, { "fe80::2", "2001:db8::1" }, false },
+		{ { "fe80::1", "::" }, { "::1", "fe80::" }, false },
+		{ { "1:2:3:4:5:6:7:8", "::" }, { "5:6:7:8:1:2:3:4", "::" }, false },
+		{ { "1:2:3:4:5:6:7:8", "::" }, { "2:1:3:4:5:6:7:8", "::" }, false },
+	};
+	size_t i;
+
+	for (i = 0; i < VX_ARRAY_LEN(rows); i++)
+		assert_int_equal(mix_of(rows[i].a) == mix_of(rows[i].b), rows[i].same);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 int main(void)
@@ -354,6 +516,10 @@ int main(void)
 		TEST(golden_vectors_are_accepted),
 		TEST(golden_vectors_with_any_bit_flipped_are_refused),
 		TEST(what_is_built_is_accepted_and_says_the_same),
+		TEST(what_is_built_over_ipv6_is_accepted_and_says_the_same),
+		TEST(ipv6_header_is_what_other_routers_send),
+		TEST(ipv6_sources_that_cannot_be_are_told_from_those_that_can),
+		TEST(ipv6_address_sets_are_told_apart_whatever_their_order),
 		TEST(interval_is_rounded_down_to_what_the_wire_has),
 		TEST(password_is_sent_under_type_1_only),
 		TEST(ip_header_is_what_other_routers_send),

@@ -69,6 +69,18 @@ static void the_higher_priority_always_takes_over_first(void **state __attribute
 	}
 }
 
+static void settled_by(const struct vx_addr *greater, const struct vx_addr *smaller)
+{
+	assert_true(decide_yields(100, smaller, 100, greater));
+	assert_false(decide_yields(100, greater, 100, smaller));
+	assert_false(decide_yields(100, greater, 100, greater)); /* FSM-A8: a storm otherwise */
+	assert_int_equal(decide_active(100, smaller, 100, greater), VX_EV_HIGHER);
+	assert_int_equal(decide_active(100, greater, 100, smaller), VX_EV_LOWER);
+	/* and by nothing else where they differ */
+	assert_true(decide_yields(100, greater, 101, smaller));
+	assert_false(decide_yields(101, smaller, 100, greater));
+}
+
 /* FSM-A4, FSM-A5, FSM-A7: the traps of byte order, sign and text */
 static void equal_priorities_are_settled_by_the_address(void **state __attribute__((unused)))
 {
@@ -82,16 +94,36 @@ static void equal_priorities_are_settled_by_the_address(void **state __attribute
 	size_t i;
 
 	for (i = 0; i < VX_ARRAY_LEN(rows); i++) {
-		__be32 greater = VX_BE32(rows[i].greater), smaller = VX_BE32(rows[i].smaller);
+		struct vx_addr greater = vx_addr4(VX_BE32(rows[i].greater)),
+			       smaller = vx_addr4(VX_BE32(rows[i].smaller));
 
-		assert_true(decide_yields(100, smaller, 100, greater));
-		assert_false(decide_yields(100, greater, 100, smaller));
-		assert_false(decide_yields(100, greater, 100, greater)); /* FSM-A8: a storm otherwise */
-		assert_int_equal(decide_active(100, smaller, 100, greater), VX_EV_HIGHER);
-		assert_int_equal(decide_active(100, greater, 100, smaller), VX_EV_LOWER);
-		/* and by nothing else where they differ */
-		assert_true(decide_yields(100, greater, 101, smaller));
-		assert_false(decide_yields(101, smaller, 100, greater));
+		settled_by(&greater, &smaller);
+	}
+}
+
+/* All 16 bytes count, the first most. */
+static void equal_priorities_are_settled_by_the_ipv6_address(void **state __attribute__((unused)))
+{
+	static const char *const rows[][2] = {
+		{ "fe80::2", "fe80::1" },
+		{ "fe80::10", "fe80::9" },
+		{ "fe80::1:0", "fe80::ffff" },
+		{ "fe80:0:0:1::", "fe80::ffff:ffff" },
+		{ "fe80:0:1::", "fe80::1" },
+		{ "fe81::", "fe80::1" },
+		{ "8000::", "7fff:ffff::ffff" },
+		{ "200::1", "100::2" },
+		{ "fe80::8000:0", "fe80::7fff:ffff" },
+	};
+	size_t i;
+
+	for (i = 0; i < VX_ARRAY_LEN(rows); i++) {
+		struct in6_addr a = frame_addr6(rows[i][0]), b = frame_addr6(rows[i][1]);
+		struct vx_addr greater, smaller;
+
+		memcpy(&greater, &a, sizeof(greater));
+		memcpy(&smaller, &b, sizeof(smaller));
+		settled_by(&greater, &smaller);
 	}
 }
 
@@ -105,11 +137,11 @@ static void an_active_tells_three_kinds_of_adverts_apart(void **state __attribut
 		{ 100, 101, VX_EV_HIGHER }, { 100, 255, VX_EV_HIGHER }, { 254, 255, VX_EV_HIGHER },
 		{ 100, 99, VX_EV_LOWER },   { 255, 254, VX_EV_LOWER },  { 255, 1, VX_EV_LOWER },
 	};
+	struct vx_addr us = vx_addr4(VX_BE32(ADDR_US)), peer = vx_addr4(VX_BE32(ADDR_PEER));
 	size_t i;
 
 	for (i = 0; i < VX_ARRAY_LEN(rows); i++)
-		assert_int_equal(decide_active(rows[i].priority, VX_BE32(ADDR_US), rows[i].rx, VX_BE32(ADDR_PEER)),
-				 rows[i].ev);
+		assert_int_equal(decide_active(rows[i].priority, &us, rows[i].rx, &peer), rows[i].ev);
 }
 
 /* FSM-B3, FSM-B4, FSM-B5 */
@@ -223,6 +255,7 @@ int main(void)
 		TEST(skew_is_the_exact_value_rounded_up_everywhere),
 		TEST(the_higher_priority_always_takes_over_first),
 		TEST(equal_priorities_are_settled_by_the_address),
+		TEST(equal_priorities_are_settled_by_the_ipv6_address),
 		TEST(an_active_tells_three_kinds_of_adverts_apart),
 		TEST(a_backup_refreshes_discards_or_hands_over),
 		TEST(the_lease_ends_before_any_peer_takes_over),

@@ -9,12 +9,13 @@
 
 #include <cmocka.h>
 
-#define MS      VX_NS_PER_MS
-#define S       VX_NS_PER_S
-#define IP(x)   VX_BE32(x)
-#define OUR_IP  IP(0x0a00000aU) /* 10.0.0.10 */
-#define PEER_IP IP(0x0a000014U) /* 10.0.0.20 */
-#define LOW_IP  IP(0x0a000009U) /* 10.0.0.9 */
+#define MS                      VX_NS_PER_MS
+#define S                       VX_NS_PER_S
+#define IP(x)                   vx_addr4(VX_BE32(x))
+#define IP6(first, third, last) ((struct vx_addr){ .w = { VX_BE32(first), 0, VX_BE32(third), VX_BE32(last) } })
+#define OUR_IP                  IP(0x0a00000aU) /* 10.0.0.10 */
+#define PEER_IP                 IP(0x0a000014U) /* 10.0.0.20 */
+#define LOW_IP                  IP(0x0a000009U) /* 10.0.0.9 */
 
 static const uint64_t T0 = 1000 * S;
 
@@ -51,7 +52,7 @@ static unsigned int simple(struct fsm *f, enum fsm_ev type, uint64_t now_ns)
 	return fsm_step(f, &ev, now_ns);
 }
 
-static unsigned int advert(struct fsm *f, uint8_t priority, __be32 src, uint64_t adver_ns, uint64_t now_ns)
+static unsigned int advert(struct fsm *f, uint8_t priority, struct vx_addr src, uint64_t adver_ns, uint64_t now_ns)
 {
 	struct fsm_event ev = {
 		.type = FSM_EV_ADVERT, .priority = priority, .src = src, .adver_ns = adver_ns, .at_ns = now_ns
@@ -272,13 +273,16 @@ static void active_yields_to_a_higher_priority_although_nopreempt(void **state) 
 
 static void equal_priority_is_settled_by_the_greater_address(void **state) /* FSM-A4, FSM-A5, FSM-A7 */
 {
-	static const struct {
-		uint32_t greater, smaller;
+	const struct {
+		struct vx_addr greater, smaller;
 	} pairs[] = {
-		{ 0x0a000002, 0x09ffffff }, /* 10.0.0.2 > 9.255.255.255 */
-		{ 0x80000001, 0x7fffffff }, /* no sign bit */
-		{ 0x02000001, 0x01000002 }, /* fails if compared little-endian */
-		{ 0xc000020a, 0xc0000209 }, /* 192.0.2.10 > 192.0.2.9: fails if compared as text */
+		{ IP(0x0a000002), IP(0x09ffffff) }, /* 10.0.0.2 > 9.255.255.255 */
+		{ IP(0x80000001), IP(0x7fffffff) }, /* no sign bit */
+		{ IP(0x02000001), IP(0x01000002) }, /* fails if compared little-endian */
+		{ IP(0xc000020a), IP(0xc0000209) }, /* 192.0.2.10 > 192.0.2.9: fails if compared as text */
+		{ IP6(0xfe800000, 0, 2), IP6(0xfe800000, 0, 1) },
+		{ IP6(0xfe800000, 1, 0), IP6(0xfe800000, 0, 0xffffffff) }, /* all sixteen bytes, the first ones first */
+		{ IP6(0xfe800100, 0, 1), IP6(0xfe800000, 1, 1) },
 	};
 	struct fsm f;
 	size_t i;
@@ -286,13 +290,13 @@ static void equal_priority_is_settled_by_the_greater_address(void **state) /* FS
 	(void)state;
 	for (i = 0; i < VX_ARRAY_LEN(pairs); i++) {
 		f = active(3, 100, true, S);
-		f.src = IP(pairs[i].smaller);
-		advert(&f, 100, IP(pairs[i].greater), S, T0 + S);
+		f.src = pairs[i].smaller;
+		advert(&f, 100, pairs[i].greater, S, T0 + S);
 		assert_int_equal(f.state, FSM_BACKUP);
 		assert_int_equal(f.why, FSM_WHY_GREATER);
 		f = active(3, 100, true, S);
-		f.src = IP(pairs[i].greater);
-		advert(&f, 100, IP(pairs[i].smaller), S, T0 + S);
+		f.src = pairs[i].greater;
+		advert(&f, 100, pairs[i].smaller, S, T0 + S);
 		assert_int_equal(f.state, FSM_ACTIVE);
 	}
 }

@@ -55,6 +55,23 @@ static void packet_is_handled_as_the_table_says(void **state)
 	assert_true(packet_check(c, &in, &o));
 }
 
+static void frame_leaves_as_the_table_says(void **state)
+{
+	const struct egress_case *c = *state;
+	static struct frame in, out, want;
+
+	frame_build(&in, &c->frame);
+	frame_build(&want, c->out.kind == FRAME_NONE ? &c->frame : &c->out);
+	shim_reset(NOW_NS);
+	scenario_load(&shim_dp, &c->in, NOW_NS);
+	out = in;
+	assert_int_equal(shim_run_egress(out.b, out.len, IFINDEX), -1);
+	assert_memory_equal(out.b, want.b, want.len);
+	assert_int_equal(shim_run_egress(in.b, in.len, IFINDEX_OTHER), -1);
+	frame_build(&want, &c->frame);
+	assert_memory_equal(in.b, want.b, want.len);
+}
+
 /* SEC-10, SEC-12: ASan watches; what the program does with half a frame is at most to drop it. */
 static void every_frame_cut_at_every_byte_is_read_within_its_bounds(void **state __attribute__((unused)))
 {
@@ -121,11 +138,21 @@ static __u64 counted(enum vx_ctr ctr)
 	return n->c[ctr];
 }
 
+static __u32 filter_bit6(const char *text)
+{
+	struct in6_addr a = frame_addr6(text);
+	struct vx_addr addr = ip6_addr(a.s6_addr);
+
+	return vx_filter_bit6(&addr);
+}
+
 /* Rows of the table count on it. */
 static void the_address_that_collides_has_the_bit_of_a_vip(void **state __attribute__((unused)))
 {
 	assert_int_equal(vx_filter_bit(VX_BE32(ADDR_COLLIDES)), vx_filter_bit(VX_BE32(ADDR_VIP)));
 	assert_int_not_equal(vx_filter_bit(VX_BE32(ADDR_STRANGER)), vx_filter_bit(VX_BE32(ADDR_VIP)));
+	assert_int_equal(filter_bit6(A6_COLLIDES), filter_bit6(A6_VIP));
+	assert_int_not_equal(filter_bit6(A6_STRANGER), filter_bit6(A6_VIP));
 }
 
 static void lease_lapses_at_its_very_nanosecond(void **state __attribute__((unused)))
@@ -144,7 +171,7 @@ static void an_advert_that_moves_the_deadline_later_leaves_the_timer_alone(void 
 				    .slot = SLOT,
 				    .deadline_ns = NOW_NS + VX_NS_PER_S,
 				    .adver_ns = VX_NS_PER_S,
-				    .src = VX_BE32(ADDR_PEER),
+				    .src = { .w = { VX_BE32(ADDR_PEER) } },
 				    .priority = 100 };
 	struct vx_vr_watch *w;
 
@@ -175,7 +202,7 @@ static void an_advert_that_moves_the_deadline_later_leaves_the_timer_alone(void 
 	assert_int_equal(shim.ev[1].type, VX_EV_DOWN);
 	assert_int_equal(shim.ev[1].slot, SLOT);
 	assert_int_equal(shim.ev[1].at_ns, w->deadline_ns);
-	assert_int_equal(shim.ev[1].src, VX_BE32(ADDR_PEER));
+	assert_int_equal(shim.ev[1].src.w[0], VX_BE32(ADDR_PEER));
 	assert_int_equal(shim.ev[1].priority, 100);
 	assert_int_equal(shim.ev[1].adver_ns, VX_NS_PER_S);
 	assert_false(shim_fire(SLOT)); /* once */
@@ -394,20 +421,40 @@ static void a_refused_kind_of_frame_is_told_once_a_minute(void **state __attribu
 	assert_int_equal(counted(VX_CTR_RX_TTL), 102);
 }
 
+static const struct packet_case active6 = { "", IN_ACTIVE(V6), ND(), SOLVED };
+
 static void conflicts_are_told_once_a_second(void **state __attribute__((unused)))
 {
-	static const struct frame_desc claim = ARP_ANNOUNCE();
-	int i;
+	static const struct frame_desc claim = ARP_ANNOUNCE(), claim6 = ND_ANNOUNCE();
+	int i, family;
 
-	start(&active);
-	for (i = 0; i < 10; i++)
-		assert_int_equal(deliver(&claim), XDP_PASS);
-	assert_int_equal(shim.nev, 1);
-	assert_int_equal(counted(VX_CTR_VIP_CONFLICT), 10);
-	assert_int_equal(counted(VX_CTR_EV_LIMITED), 9);
-	shim.now_ns += VX_NS_PER_S;
-	deliver(&claim);
-	assert_int_equal(shim.nev, 2);
+	for (family = 4; family <= 6; family += 2) {
+		start(family == 6 ? &active6 : &active);
+		for (i = 0; i < 10; i++)
+			assert_int_equal(deliver(family == 6 ? &claim6 : &claim), XDP_PASS);
+		assert_int_equal(shim.nev, 1);
+		assert_int_equal(counted(VX_CTR_VIP_CONFLICT), 10);
+		assert_int_equal(counted(VX_CTR_EV_LIMITED), 9);
+		shim.now_ns += VX_NS_PER_S;
+		deliver(family == 6 ? &claim6 : &claim);
+		assert_int_equal(shim.nev, 2);
+	}
+}
+
+/* SEC-27 over IPv6 */
+static void nobody_is_answered_from_the_very_nanosecond_of_the_lapse_on(void **state __attribute__((unused)))
+{
+	static const struct frame_desc probe = ND_PROBE(), tcp = PACKET6();
+
+	start(&active6);
+	set_role(NOW_NS + 1);
+	assert_int_equal(deliver(&active6.frame), XDP_TX);
+	assert_int_equal(deliver(&probe), XDP_TX);
+	assert_int_equal(deliver(&tcp), XDP_PASS);
+	set_role(NOW_NS);
+	assert_int_equal(deliver(&active6.frame), XDP_DROP);
+	assert_int_equal(deliver(&probe), XDP_DROP);
+	assert_int_equal(deliver(&tcp), XDP_DROP);
 }
 
 #define TEST(name) cmocka_unit_test(name)
@@ -432,8 +479,9 @@ int main(void)
 		TEST(priority_0_starts_the_skew_of_the_learned_interval),
 		TEST(a_refused_kind_of_frame_is_told_once_a_minute),
 		TEST(conflicts_are_told_once_a_second),
+		TEST(nobody_is_answered_from_the_very_nanosecond_of_the_lapse_on),
 	};
-	static struct CMUnitTest table[VX_ARRAY_LEN(packet_cases)];
+	static struct CMUnitTest table[VX_ARRAY_LEN(packet_cases)], egress[VX_ARRAY_LEN(egress_cases)];
 	size_t i;
 	int failed;
 
@@ -441,7 +489,12 @@ int main(void)
 		table[i] = (struct CMUnitTest){ .name = packet_cases[i].name,
 						.test_func = packet_is_handled_as_the_table_says,
 						.initial_state = (void *)&packet_cases[i] };
+	for (i = 0; i < VX_ARRAY_LEN(egress_cases); i++)
+		egress[i] = (struct CMUnitTest){ .name = egress_cases[i].name,
+						 .test_func = frame_leaves_as_the_table_says,
+						 .initial_state = (void *)&egress_cases[i] };
 	failed = cmocka_run_group_tests_name("packets", table, NULL, NULL);
+	failed += cmocka_run_group_tests_name("egress", egress, NULL, NULL);
 	failed += cmocka_run_group_tests_name("program", others, NULL, NULL);
 	shim_reset(0);
 	return failed != 0;

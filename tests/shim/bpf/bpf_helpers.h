@@ -19,7 +19,7 @@
 #define __noinline __attribute__((noinline))
 #endif
 
-enum { SHIM_EVENTS = 64, SHIM_TIMERS = 4, SHIM_KEY = 16 };
+enum { SHIM_EVENTS = 64, SHIM_TIMERS = 4, SHIM_KEY = 24 };
 
 typedef int (*shim_timer_cb)(void *map, __u32 *slot, struct vx_vr_watch *w);
 
