@@ -215,7 +215,9 @@ static uint32_t link_xdp(const struct nlattr *xdp)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, xdp) if (mnl_attr_get_type(a) == IFLA_XDP_PROG_ID &&
+	/* IFLA_XDP_PROG_ID is missing where there is one in hardware, too */
+	mnl_attr_for_each_nested(a, xdp) if ((mnl_attr_get_type(a) == IFLA_XDP_DRV_PROG_ID ||
+					      mnl_attr_get_type(a) == IFLA_XDP_SKB_PROG_ID) &&
 					     mnl_attr_validate(a, MNL_TYPE_U32) >= 0) return mnl_attr_get_u32(a);
 	return 0;
 }
@@ -309,6 +311,14 @@ static void on_rule_gone(struct nl *nl, const struct nlmsghdr *nlh)
 	nl->ops.rule_gone(nl->ops.arg, &k);
 }
 
+static void on_tc_gone(struct nl *nl, const struct nlmsghdr *nlh)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+
+	if (nl->ops.tc_gone && mnl_nlmsg_get_payload_len(nlh) >= sizeof(*tc))
+		nl->ops.tc_gone(nl->ops.arg, tc->tcm_ifindex);
+}
+
 static void on_message(const struct nlmsghdr *nlh, void *arg)
 {
 	switch (nlh->nlmsg_type) {
@@ -328,19 +338,25 @@ static void on_message(const struct nlmsghdr *nlh, void *arg)
 	case RTM_DELRULE:
 		on_rule_gone(arg, nlh);
 		break;
+	case RTM_DELQDISC:
+	case RTM_DELTFILTER:
+		on_tc_gone(arg, nlh);
+		break;
 	}
 }
 
 /*
- * Only what route_gone() and rule_gone() are about reaches the watch socket: on a router with BGP others change thousands
+ * Only what route_gone(), rule_gone() and tc_gone() are about reaches the watch socket: on a router with BGP others change thousands
  * of routes per second. The protocol of a rule is in an attribute, out of reach here.
  */
 static int filter_others(struct mnl_socket *s)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 5, 0), /* a BPF load turns the bytes around */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWRULE), 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 7, 0), /* a BPF load turns the bytes around */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWRULE), 6, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWQDISC), 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWTFILTER), 4, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 2),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, MNL_NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_protocol)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NL_PROTO, 0, 1),
@@ -366,6 +382,11 @@ int nl_watch_routes(struct nl *nl, bool routes, bool rules)
 	err = err ? err : set_group(nl, RTNLGRP_IPV6_ROUTE, routes);
 	err = err ? err : set_group(nl, RTNLGRP_IPV4_RULE, rules);
 	return err ? err : set_group(nl, RTNLGRP_IPV6_RULE, rules);
+}
+
+int nl_watch_tc(struct nl *nl, bool on)
+{
+	return set_group(nl, RTNLGRP_TC, on);
 }
 
 /* ---- sockets ---- */

@@ -28,7 +28,7 @@ struct nl_link {
 	uint32_t mtu;
 	uint32_t carrier_changes; /* ups and downs of the carrier since the interface exists */
 	bool ethernet, loopback;
-	uint32_t xdp_id; /* of the attached XDP program; 0: none */
+	uint32_t xdp_id; /* of the attached XDP program, the one in hardware not counted; 0: none */
 	int lower;       /* ifindex of the interface below it (IFLA_LINK); 0: none, or in another namespace */
 	uint16_t vlan;   /* VLAN device: its VLAN id */
 	bool up;         /* administratively up and with a carrier */
@@ -65,6 +65,7 @@ struct nl_ops {
 	void (*addr)(void *arg, const struct nl_addr *a);
 	void (*route_gone)(void *arg, const struct nl_route_key *k); /* only routes of protocol 18 (keepalived) */
 	void (*rule_gone)(void *arg, const struct nl_rule_key *k);   /* only rules of protocol 18 */
+	void (*tc_gone)(void *arg, int ifindex);                     /* a qdisc or a filter of it */
 	void (*lost)(void *arg); /* notifications were lost; nl_dump() tells the present state */
 	void *arg;               /* borrowed */
 };
@@ -85,6 +86,9 @@ int nl_dump(struct nl *nl);
  * The kernel keeps silent about an IPv4 route that goes with its interface, and older ones also about one that goes with its
  * preferred source: link() and addr() tell. Those that it does tell of are not own, even if we deleted the address. */
 int nl_watch_routes(struct nl *nl, bool routes, bool rules);
+
+/* Turns tc_gone() on or off; off at first. 0 or -errno. */
+int nl_watch_tc(struct nl *nl, bool on);
 
 /* Tells one link as it is now, with a carrier that its notifications may still owe. */
 int nl_link_read(struct nl *nl, int ifindex);
