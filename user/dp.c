@@ -35,6 +35,7 @@ struct attached {
 	int ifindex;
 	char ifname[IFNAMSIZ];
 	enum xdp_attach_mode mode;
+	uint32_t id;   /* of what the kernel runs there when ours is in it: ours, or libxdp's dispatcher */
 	bool egress;   /* so is the program at tc egress */
 	bool own_hook; /* the qdisc for it was made by us */
 };
@@ -180,15 +181,12 @@ static int pin_folder(const char *ifname, char *out, size_t cap, bool make)
 	return 0;
 }
 
-static void unpin(const char *ifname)
+static void remove_folder(const char *dir)
 {
-	char dir[PATH_LEN], path[2 * PATH_LEN + 256];
+	char path[2 * PATH_LEN + 256];
 	struct dirent *e;
-	DIR *d;
+	DIR *d = opendir(dir);
 
-	if (pin_folder(ifname, dir, sizeof(dir), false))
-		return;
-	d = opendir(dir);
 	while (d && (e = readdir(d))) {
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		if (e->d_name[0] != '.')
@@ -197,6 +195,15 @@ static void unpin(const char *ifname)
 	if (d)
 		closedir(d);
 	rmdir(dir);
+}
+
+static void unpin(const char *ifname)
+{
+	char dir[PATH_LEN];
+
+	if (pin_folder(ifname, dir, sizeof(dir), false))
+		return;
+	remove_folder(dir);
 	*strrchr(dir, '/') = '\0';
 	rmdir(dir); /* stays while another interface of this namespace has pins */
 }
@@ -287,6 +294,16 @@ int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *o
 	return 0;
 }
 
+static struct attached *find_attached(struct dp *dp, int ifindex)
+{
+	uint32_t i;
+
+	for (i = 0; i < dp->nifs; i++)
+		if (dp->ifs[i].ifindex == ifindex)
+			return &dp->ifs[i];
+	return NULL;
+}
+
 /* ---- tc egress ---- */
 
 /* A fixed place, by which the next controller finds what a dead one left; in front of others it does not stop them. */
@@ -297,22 +314,41 @@ int dp_egress_attach(struct dp *dp, int ifindex)
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(dp->skel->progs.vrrp_egress),
 			    .priority = EGRESS_PRIORITY, .handle = EGRESS_HANDLE, .flags = BPF_TC_F_REPLACE);
-	struct attached *a = dp->ifs;
+	struct attached *a = find_attached(dp, ifindex);
 	int err;
 
-	while (a < dp->ifs + dp->nifs && a->ifindex != ifindex)
-		a++;
-	if (a == dp->ifs + dp->nifs)
+	if (!a)
 		return -ENODEV;
 	if (a->egress)
 		return 0;
 	err = bpf_tc_hook_create(&hook);
-	a->own_hook = !err;
+	a->own_hook |= !err;
 	if (err && err != -EEXIST)
 		return err;
 	err = bpf_tc_attach(&hook, &opts);
 	a->egress = !err;
 	return err;
+}
+
+static uint32_t prog_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+bool dp_egress_lost(struct dp *dp, int ifindex)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .priority = EGRESS_PRIORITY, .handle = EGRESS_HANDLE);
+	struct attached *a = find_attached(dp, ifindex);
+
+	if (!a || !a->egress)
+		return false;
+	a->egress =
+		!bpf_tc_query(&hook, &opts) && opts.prog_id == prog_id(bpf_program__fd(dp->skel->progs.vrrp_egress));
+	return !a->egress;
 }
 
 /* A qdisc that was there before us, or that others use by now, stays. */
@@ -327,10 +363,29 @@ static void egress_detach(int ifindex, bool own_hook)
 		bpf_tc_hook_destroy(&hook);
 }
 
+/*
+ * A dispatcher that was taken off without libxdp stays pinned with our program in it; of no use to the others that were in it either.
+ * Where it is, libxdp's protocol lays down.
+ */
+static void forget_dispatcher(const struct attached *a)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	char dir[PATH_LEN];
+
+	if (bpf_xdp_query(a->ifindex, 0, &q) || a->id == q.drv_prog_id || a->id == q.skb_prog_id)
+		return;
+	snprintf(dir, sizeof(dir), BPFFS "/xdp/dispatch-%d-%u", a->ifindex, a->id);
+	remove_folder(dir);
+}
+
 static void detach(struct dp *dp, const struct attached *a)
 {
 	int err = xdp_program__detach(dp->prog, a->ifindex, a->mode, 0);
 
+	if (err == -ENOENT) { /* somebody was faster; what is there now is not ours */
+		forget_dispatcher(a);
+		err = 0;
+	}
 	if (a->egress || a->own_hook)
 		egress_detach(a->ifindex, a->own_hook);
 	if (err && if_nametoindex(a->ifname) == (unsigned int)a->ifindex)
@@ -341,14 +396,12 @@ static void detach(struct dp *dp, const struct attached *a)
 
 void dp_detach(struct dp *dp, int ifindex)
 {
-	uint32_t i;
+	struct attached *a = find_attached(dp, ifindex);
 
-	for (i = 0; i < dp->nifs && dp->ifs[i].ifindex != ifindex; i++)
-		;
-	if (i == dp->nifs)
+	if (!a)
 		return;
-	detach(dp, &dp->ifs[i]);
-	dp->ifs[i] = dp->ifs[--dp->nifs];
+	detach(dp, a);
+	*a = dp->ifs[--dp->nifs];
 }
 
 void dp_free(struct dp *dp)
@@ -450,20 +503,59 @@ static bool worth_generic(int err)
 	return err && err != -EPERM && err != -EACCES && err != -EBUSY && err != -EEXIST && err != -ENOMEM;
 }
 
-static bool is_shared(int ifindex)
+/* It may be gone by now. */
+static void name_of(uint32_t id, char out[DP_NAME_LEN])
 {
-	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
-	bool shared = !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp);
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
 
-	if (!libxdp_get_error(mp))
-		xdp_multiprog__close(mp);
-	return shared;
+	out[0] = '\0';
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+		snprintf(out, DP_NAME_LEN, "%s", info.name);
+	close(fd);
+}
+
+int dp_look(struct dp *dp, int ifindex, struct dp_seen *out)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	struct attached *a = find_attached(dp, ifindex);
+	int err = bpf_xdp_query(ifindex, 0, &q);
+
+	*out = (struct dp_seen){ 0 };
+	if (err)
+		return err;
+	out->id = q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id;
+	out->generic = !q.drv_prog_id;
+	if (!out->id)
+		return 0;
+	name_of(out->id, out->name);
+	out->shared = out->id != dp_prog_id(dp) && xdp_program__is_attached(dp->prog, ifindex) != XDP_MODE_UNSPEC;
+	out->ours = out->shared || out->id == dp_prog_id(dp);
+	if (a && out->ours)
+		a->id = out->id;
+	return 0;
+}
+
+int dp_restore(struct dp *dp, int ifindex, char why[DP_ERR_LEN])
+{
+	struct attached *a = find_attached(dp, ifindex);
+	int err = a ? attach_as(dp, ifindex, a->mode) : -ENODEV;
+
+	if (!err)
+		forget_dispatcher(a);
+	else if (a)
+		explain_attach(err, a->ifname, a->mode == XDP_MODE_SKB ? DP_MODE_SKB : DP_MODE_NATIVE, why);
+	return err;
 }
 
 int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
 	      struct dp_attachment *out, char why[DP_ERR_LEN])
 {
 	struct attached *a = &dp->ifs[dp->nifs];
+	struct dp_seen seen;
 	int err = -EOPNOTSUPP;
 
 	out->mode = DP_MODE_NATIVE;
@@ -491,7 +583,9 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 	a->mode = out->mode == DP_MODE_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 	snprintf(a->ifname, sizeof(a->ifname), "%s", ifname);
 	dp->nifs++;
-	out->shared = is_shared(ifindex);
+	dp_look(dp, ifindex, &seen);
+	out->shared = seen.shared;
+	out->id = seen.id;
 	if (!dp->loaded && after_load(dp))
 		return fail(-ENOMEM, why, "%s: cannot map the BPF maps: %s", ifname, strerror(errno));
 	err = pin(dp, ifname);

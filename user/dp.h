@@ -34,6 +34,17 @@ struct dp_attachment {
 	enum dp_mode mode; /* native or skb */
 	const char *why;   /* static string: why that mode */
 	bool shared;       /* attached through libxdp's dispatcher, beside other programs */
+	uint32_t id;       /* by which news of the link name what is attached: our program, or that dispatcher */
+};
+
+/* What the kernel runs on an interface. */
+enum { DP_NAME_LEN = 16 };
+struct dp_seen {
+	uint32_t id; /* of the XDP program: ours, libxdp's dispatcher, somebody else's; 0: none */
+	char name[DP_NAME_LEN];
+	bool generic;
+	bool ours;   /* it is our program, or a dispatcher with our program in it */
+	bool shared; /* the latter */
 };
 
 enum { DP_ERR_LEN = 256 };
@@ -54,13 +65,22 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 /* Keeps the kernel's ARP from telling hosts another MAC than the virtual one (ARP-12), until dp_detach(). Again is no error. 0 or -errno. */
 int dp_egress_attach(struct dp *dp, int ifindex);
 
-/* Takes the program off @ifindex and removes its pins; the interface may be gone already. */
+/* Whether somebody has taken that away; the next dp_egress_attach() puts it back. */
+bool dp_egress_lost(struct dp *dp, int ifindex);
+
+/* Asks the kernel; news of links may be older than what we did. 0 or -errno. */
+int dp_look(struct dp *dp, int ifindex, struct dp_seen *out);
+/* Attaches again, in the mode that dp_attach() chose, where somebody took our program off: the same program with the same maps. Beside other
+ * programs where that is possible, never in the place of one. 0, -ENODEV, or another -errno with a sentence in @why. */
+int dp_restore(struct dp *dp, int ifindex, char why[DP_ERR_LEN]);
+
+/* Takes the program off @ifindex and removes its pins; the interface may be gone already, or have somebody else's program, which stays. */
 void dp_detach(struct dp *dp, int ifindex);
 
 /* The following are legal after the first dp_attach(), when dp_loaded(); 0 or -errno. */
 bool dp_loaded(const struct dp *dp);
 
-/* The id by which the kernel and its notifications know our program. */
+/* The id by which the kernel knows our program. */
 uint32_t dp_prog_id(const struct dp *dp);
 
 /* Maps @ring to the events; readable when there are any. */

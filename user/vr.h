@@ -13,6 +13,7 @@
  *   vr_net.c     news of links, addresses, routes, rules; whether a router can work (FSM-12, KA-14)
  *   vr_state.c   trackers into priorities and faults; sync groups; who is told of a new state
  *   vr_init.c    built, started, stopped
+ *   vr_xdp.c     our program was taken off an interface: put back, or a fault (SEC-28)
  *   vr_place.c   interfaces are opened and closed; addresses and routers entered into the maps
  *   vr_reload.c  another configuration in place of the present one
  *
@@ -48,8 +49,6 @@ struct vr_if {
 	uint16_t vlan;    /* with @lower: the tag */
 	bool has_vlans;   /* VLAN devices are on top of it */
 	bool tags_hidden; /* ... and XDP does not see their tags (RX-40) */
-	uint32_t xdp_id;  /* of the XDP program that is attached; 0: none */
-	bool xdp_seen;    /* since it is open; what was on its way when ours was attached does not know of it */
 	uint32_t carrier_changes;
 	/* where adverts or VIPs of ours are */
 	bool carries;       /* the configuration wants it open */
@@ -59,7 +58,12 @@ struct vr_if {
 	const char *cannot; /* why it could not be opened when it appeared; static string */
 	struct tx *tx;      /* owned */
 	struct dp_attachment attachment;
-	struct nl_addr *addrs; /* addresses on it that are no VIPs of ours; owned */
+	char xdp_gone[DP_ERR_LEN + 96];  /* why our program is not on it though it is open; "": it is */
+	uint32_t xdp_other;              /* the program that is there instead and that we cannot be attached beside */
+	bool egress_gone;                /* the program at tc egress is to be put back */
+	__u64 xdp_try_ns, egress_try_ns; /* buckets: how often either is put back */
+	struct timer xdp_timer;          /* the next attempt */
+	struct nl_addr *addrs;           /* addresses on it that are no VIPs of ours; owned */
 	size_t naddrs, cap_addrs;
 	bool send_failed; /* in this turn */
 	int send_err;     /* the last one that was said */

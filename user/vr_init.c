@@ -302,7 +302,7 @@ static size_t count_statics(const struct conf *c)
 
 int vrs_reserve(struct vrs *v)
 {
-	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 2 * v->nifs + 1;
+	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 3 * v->nifs + 1;
 	struct vr_change *owners;
 	struct nl_change *changes;
 	struct vr **dirty;
@@ -577,6 +577,7 @@ static int open_netlink(struct vrs *v)
 		.addr = vrs_on_addr,
 		.route_gone = vrs_on_route_gone,
 		.rule_gone = vrs_on_rule_gone,
+		.tc_gone = vrs_on_tc_gone,
 		.lost = vrs_on_lost,
 		.arg = v,
 	};
@@ -735,6 +736,7 @@ void vrs_fini(struct vrs *v)
 	for (i = 0; i < v->nifs; i++) {
 		timer_cancel(&v->loop->timers, &v->ifs[i]->pace_timer);
 		timer_cancel(&v->loop->timers, &v->ifs[i]->updown_timer);
+		timer_cancel(&v->loop->timers, &v->ifs[i]->xdp_timer);
 		tx_free(v->ifs[i]->tx);
 		free(v->ifs[i]->addrs);
 		free(v->ifs[i]);

@@ -108,7 +108,7 @@ void vrs_groups_free(struct vrs *v);
 struct vr_if *vrs_if_add(struct vrs *v, const char *name);
 /* What needs the programs in the kernel, which the first interface puts there: timers, peers, the events. 0, or 1 (said). */
 int vrs_dp_ready(struct vrs *v);
-/* Whether tracked or static routes, rules are configured: only then are these watched. 0 or -errno. */
+/* Routes, rules and tc are watched where the configuration depends on them. 0 or -errno. */
 int vrs_watch_routes(struct vrs *v);
 /* Attaches, opens the sockets, enters it into the maps. 0, or 1 (said). */
 int vr_if_open(struct vr_if *f);
@@ -123,6 +123,17 @@ int vr_vip_place(struct vr *r, struct vr_vip *vip, bool present);
 int vr_peers_place(struct vr *r, bool present);
 /* Tells the data plane of an own address of an interface. */
 void vr_if_own_addr(struct vr_if *f, const struct nl_addr *a);
+
+/* vr_xdp.c */
+
+/* News of @f's link, with the XDP program on it: one that is not ours is looked into at once. The caller follows. */
+void vr_xdp_on_link(struct vr_if *f, uint32_t xdp_id);
+void vrs_on_tc_gone(void *arg, int ifindex);
+void vr_xdp_on_timer(void *arg, uint64_t now_ns);
+/* What is off is put back, whatever xdp_replaced says. The caller follows. */
+void vrs_xdp_reload(struct vrs *v);
+/* @f is closed. */
+void vr_xdp_forget(struct vr_if *f);
 
 /* vr_init.c */
 

@@ -129,8 +129,8 @@ static const char *interface_hold(const struct vr *r, const struct vx_addr *src)
 		return "the interface is not the VLAN device of that id on its parent";
 	if (!f->open)
 		return f->cannot ? f->cannot : "the interface could not be opened";
-	if (xdp->xdp_seen && (!xdp->xdp_id || (!xdp->attachment.shared && xdp->xdp_id != dp_prog_id(r->all->dp))))
-		return "somebody took the XDP program off or replaced it; restart vrrp-xdp";
+	if (xdp->xdp_gone[0])
+		return xdp->xdp_gone;
 	/* there the kernel has classified a frame before XDP sees it, and does not look again */
 	if (r->conf->use_vmac && xdp->attachment.mode == DP_MODE_NATIVE && !strcmp(xdp->kind, "veth"))
 		return "veth takes frames to the virtual MAC in generic mode only; run with --mode auto or skb";
@@ -150,6 +150,9 @@ static const char *vips_hold(const struct vr *r)
 	for (vip = r->vips; vip < r->vips + r->nvips; vip++)
 		if (vip->dev != r->iface && !(vip->conf->flags & CONF_VIP_NO_TRACK) && !vip->dev->up)
 			return "the interface of a virtual address is down or gone";
+	for (vip = r->vips; vip < r->vips + r->nvips; vip++)
+		if (vr_if_xdp(vip->dev)->xdp_gone[0])
+			return "the XDP program is not on the interface of a virtual address";
 	return NULL;
 }
 
@@ -368,7 +371,7 @@ static bool tracks_if(const struct vr *r, const struct vr_if *f)
 	if (r->iface == f || r->iface->lower == f || r->all->conf->ntrack_groups)
 		return true;
 	for (i = 0; i < r->nvips; i++)
-		if (r->vips[i].dev == f)
+		if (r->vips[i].dev == f || r->vips[i].dev->lower == f)
 			return true;
 	for (i = 0; i < r->conf->tracks.nifs; i++)
 		if (!strcmp(r->conf->tracks.ifs[i].ifname, f->name))
@@ -469,10 +472,8 @@ static void note_link(struct vr_if *f, const struct nl_link *l)
 	f->present = true;
 	f->ethernet = l->ethernet;
 	f->loopback = l->loopback;
-	f->xdp_id = l->xdp_id;
 	f->link_ifindex = l->lower;
 	f->link_vlan = l->vlan;
-	f->xdp_seen |= f->open && l->xdp_id;
 	take_carrier(f, l->up);
 	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->kind, l->kind, sizeof(f->kind));
@@ -512,6 +513,7 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 	note_link(f, l);
 	if (started && !v->reloading && f->carries && !f->open && f->present && !vr_if_open(f))
 		log_info("%s: the interface is there", f->name);
+	vr_xdp_on_link(f, l->xdp_id);
 	if (started && l->carrier_changes != f->carrier_changes)
 		announce_all(v, f);
 	f->carrier_changes = l->carrier_changes;

@@ -28,6 +28,7 @@ struct vr_if *vrs_if_add(struct vrs *v, const char *name)
 	f->row = -1;
 	f->pace_timer = (struct timer){ .fn = vr_if_on_pace, .arg = f };
 	f->updown_timer = (struct timer){ .fn = vr_if_on_updown, .arg = f };
+	f->xdp_timer = (struct timer){ .fn = vr_xdp_on_timer, .arg = f };
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	v->ifs[v->nifs++] = f;
 	return f;
@@ -268,14 +269,17 @@ static int enter(struct vr_if *f)
 
 int vrs_watch_routes(struct vrs *v)
 {
-	bool routes = v->conf->nstatic_routes, rules = v->conf->nstatic_rules;
+	bool routes = v->conf->nstatic_routes, rules = v->conf->nstatic_rules, tc = false;
 	size_t i;
+	int err;
 
 	for (i = 0; i < v->nvr; i++) {
 		routes |= v->vr[i]->nroutes > 0;
 		rules |= v->vr[i]->nrules > 0;
+		tc |= v->vr[i]->conf->use_vmac;
 	}
-	return nl_watch_routes(v->nl, routes, rules);
+	err = nl_watch_tc(v->nl, tc);
+	return err ? err : nl_watch_routes(v->nl, routes, rules);
 }
 
 int vrs_dp_ready(struct vrs *v)
@@ -402,7 +406,6 @@ int vr_if_open(struct vr_if *f)
 		return cannot(f, "its sockets or maps could not be set up");
 	}
 	f->cannot = NULL;
-	f->xdp_id = f->lower ? 0 : dp_prog_id(f->all->dp); /* its notification comes later */
 	say_open(f);
 	if (f->has_vlans)
 		vr_if_check_tags(f);
@@ -469,6 +472,5 @@ void vr_if_close(struct vr_if *f)
 	f->open = false;
 	forget_away(f);
 	f->row = -1;
-	f->xdp_id = 0;
-	f->xdp_seen = false;
+	vr_xdp_forget(f);
 }

@@ -612,6 +612,7 @@ int vrs_reload(struct vrs *v, const struct conf *conf)
 	vrs_on_netlink(
 		v, 0,
 		0); /* our own attachments and removals, before they can be mistaken for somebody's of what comes now */
+	vrs_xdp_reload(v);
 	v->reloading = false;
 	v->news = true; /* a group may be new whose members stay what they are */
 	vrs_follow_all(v);

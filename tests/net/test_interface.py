@@ -237,20 +237,6 @@ def test_an_interface_that_disappears_ends_in_initialize_and_not_in_a_crash(lab)
     assert pair.r1.stop() == 0
 
 
-@pytest.mark.parametrize("mode, kind", [("native", "xdpdrv"), ("skb", "xdpgeneric")])
-def test_a_router_whose_program_is_taken_off_hands_over_and_says_why(lab, mode, kind):
-    """SEC-28: without the program it would hear nothing and answer nothing."""
-    pair = attach_pair(lab, mode=mode)
-    since = pair.r2.mark()
-    pair.client.frames()
-    lab.run("r1", ["ip", "link", "set", "dev", "eth0", kind, "off"])
-    pair.r1.wait_log("Active -> Initialize: somebody took the XDP program off")
-    pair.client.wait_advert("r1", priority=0)
-    pair.r2.wait_log(r"Backup -> Active: the Active Router left \(priority 0\)", since=since)
-    assert pair.client.who_has(lab.VIP, lab.routers) == [lab.mac("r2")]
-    assert pair.r1.stop() == 0
-
-
 def test_a_unicast_router_waits_for_the_source_that_it_was_given(lab):
     """FSM-12: its peers would send to an address that it does not have."""
     proc = attach(lab, "r1", 200, "--unicast-peer", lab.ip("r2"), "--src", "10.77.0.150")
