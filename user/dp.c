@@ -165,15 +165,20 @@ static void unmount_bpffs(void)
 	}
 }
 
+/* A bpffs takes no dot in a name, and eth0.100 has one; no interface has a colon. */
 static int pin_folder(const char *ifname, char *out, size_t cap, bool make)
 {
-	char ns[sizeof(PIN_ROOT) + 24];
+	char ns[sizeof(PIN_ROOT) + 24], name[IFNAMSIZ];
 	struct stat st;
+	char *dot;
 
 	if (stat("/proc/self/ns/net", &st))
 		return -errno;
+	snprintf(name, sizeof(name), "%s", ifname);
+	while ((dot = strchr(name, '.')))
+		*dot = ':';
 	snprintf(ns, sizeof(ns), PIN_ROOT "/%lu", (unsigned long)st.st_ino);
-	snprintf(out, cap, "%s/%s", ns, ifname);
+	snprintf(out, cap, "%s/%s", ns, name);
 	if (!make)
 		return 0;
 	if ((mkdir(ns, 0700) && errno != EEXIST) || (mkdir(out, 0700) && errno != EEXIST))
@@ -551,17 +556,30 @@ int dp_restore(struct dp *dp, int ifindex, char why[DP_ERR_LEN])
 	return err;
 }
 
+/* Why a native program would not do its work on such an interface although the kernel takes it, or NULL. */
+static const char *native_flaw(const char *kind)
+{
+	if (!strcmp(kind, "veth"))
+		return "veth loses XDP_TX frames in native mode unless its peer runs an XDP program too";
+	if (!strcmp(kind, "bond"))
+		return "in native mode the kernel runs the program for the bond's ports, not for the bond";
+	return NULL;
+}
+
 int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
 	      struct dp_attachment *out, char why[DP_ERR_LEN])
 {
 	struct attached *a = &dp->ifs[dp->nifs];
+	const char *flaw = native_flaw(kind);
 	struct dp_seen seen;
 	int err = -EOPNOTSUPP;
 
+	if (mode == DP_MODE_NATIVE && !strcmp(kind, "bond"))
+		return fail(err, why, "%s: %s; use --mode skb", ifname, flaw);
 	out->mode = DP_MODE_NATIVE;
 	out->why = mode == DP_MODE_NATIVE ? "asked for" : "the driver has it";
-	if (mode == DP_MODE_AUTO && !strcmp(kind, "veth")) {
-		out->why = "veth loses XDP_TX frames in native mode unless its peer runs an XDP program too";
+	if (mode == DP_MODE_AUTO && flaw) {
+		out->why = flaw;
 		mode = DP_MODE_SKB;
 	} else if (mode != DP_MODE_SKB) {
 		err = attach_as(dp, ifindex, XDP_MODE_NATIVE);
