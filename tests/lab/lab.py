@@ -31,7 +31,7 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-from proc import LabError, Probe, Proc, signal_all
+from proc import SLOW, LabError, Probe, Proc, signal_all
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -369,6 +369,7 @@ class Lab:
     def run(self, host, cmd, check=True, timeout=20):
         """Runs a command to its end and returns its stdout; with check=False the CompletedProcess instead."""
         words = self._words(cmd)
+        timeout *= SLOW
         try:
             done = subprocess.run(self._inside(host, words), capture_output=True, text=True, timeout=timeout,
                                   check=False, stdin=subprocess.DEVNULL)
@@ -441,6 +442,7 @@ vrrp_instance VI_1 {{
 
     def wait_until(self, condition, timeout=10, what="it", every=0.02):
         """Polls condition() until it holds, for what nothing announces; returns what it returned."""
+        timeout *= SLOW
         deadline = time.monotonic() + timeout
         while not (value := condition()):
             if time.monotonic() > deadline:
@@ -476,6 +478,7 @@ vrrp_instance VI_1 {{
             sock.bind((0, groups))
             return sock
 
+        timeout *= SLOW
         deadline = time.monotonic() + timeout
         with contextlib.closing(in_netns(self.netns(host), subscribe)) as sock:
             while not condition():

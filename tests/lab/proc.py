@@ -17,6 +17,7 @@ class LabError(Exception):
     """Something in the lab did not do what was asked in time; the text says what, and quotes the last output."""
 
 
+SLOW = float(os.environ.get("VRRP_XDP_SLOW", "1"))  # how much longer than elsewhere events are waited for on this machine
 Gap = namedtuple("Gap", "ns start end")
 
 
@@ -106,6 +107,7 @@ class Proc:
 
     def _wait_line(self, look, timeout, since, what):
         """Calls look() on every line from number `since` on until it returns something; None: not this one."""
+        timeout *= SLOW
         deadline = time.monotonic() + timeout
         with self._news:
             while True:
@@ -137,6 +139,7 @@ class Proc:
 
     def wait(self, timeout=10):
         """Waits for the end and returns the exit status (negative: the signal)."""
+        timeout *= SLOW
         try:
             status = self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
