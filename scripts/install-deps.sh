@@ -21,8 +21,15 @@ debian_packages()
 	keepalived) echo keepalived ;;
 	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-scapy \
 		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" \
-		systemd groff-base strace curl openssl frr ;;
+		systemd groff-base strace curl openssl frr "$(debian_guest)" ;;
 	esac
+}
+
+# QEMU guests with Debian's kernels, on the machines that tests/vm knows; elsewhere those tests are skipped.
+debian_guest()
+{
+	[ "$(dpkg --print-architecture)" != amd64 ] || echo qemu-system-x86 seabios busybox-static xdp-tools \
+		debian-archive-keyring
 }
 
 # shellcheck source=/dev/null

@@ -120,10 +120,20 @@ check-fuzz: build/tests/fuzz_frame build/tests/fuzz_conf
 check-net: $(LAB)
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 
+# In QEMU guests with Debian's kernels; needs root, and the net once per kernel. make check runs the smoke tests on 6.1; all of
+# it, and what of the network suite does not measure microseconds: make check-vm VM_TESTS=all VM_KERNELS="6.1 6.12 6.12-rt"
+VM_KERNELS ?= 6.1
+VM_TESTS ?= smoke
+VM_SELECT_smoke := -m smoke tests/vm
+VM_SELECT_all := tests/vm $(wildcard $(addprefix tests/net/test_,$(addsuffix .py,arp equal_priority failover frames interface \
+	keepalived preemption second_interface vmac accept)))
+check-vm: $(LAB)
+	$(Q)$(PYTHON) tests/vm/vm.py $(VM_KERNELS:%=--kernel %) $(or $(VM_SELECT_$(VM_TESTS)),$(VM_TESTS))
+
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
-CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-fuzz check-net
+CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-fuzz check-net check-vm
 
 check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
 	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")
