@@ -471,8 +471,23 @@ static bool is_generic(const char *ifname)
 	return generic;
 }
 
+/* The verifier says so in a log that nobody sees, and libxdp makes other errors of it. */
+static bool no_timers(int err)
+{
+	struct utsname u;
+
+	return err != -EPERM && err != -EACCES && err != -EBUSY && err != -EEXIST && !uname(&u) &&
+	       strstr(u.version, "PREEMPT_RT");
+}
+
 static int explain_attach(int err, const char *ifname, enum dp_mode mode, char why[DP_ERR_LEN])
 {
+	if (no_timers(err))
+		return fail(
+			err, why,
+			"%s: cannot attach the XDP program: %s; kernels with PREEMPT_RT have no timers in BPF: boot "
+			"one without it",
+			ifname, strerror(-err));
 	switch (err) {
 	case -EPERM:
 	case -EACCES:
