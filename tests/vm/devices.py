@@ -59,6 +59,8 @@ def bridge(lab, router):
 
 
 def macvlan(lab, router):
+    """The parent's kernel would answer ARP for an address on the macvlan as well, by the parent's MAC."""
+    lab.run(router, "sysctl -w net.ipv4.conf.port0.arp_ignore=1")
     ip(lab, router, "link set port0 address 02:77:00:00:01:01", "link add link port0 name eth0 type macvlan mode bridge")
 
 
@@ -111,7 +113,6 @@ KINDS = {
     "vlan": vlan,
     "bond active-backup": lambda lab, router: bond(lab, router, False, "mode active-backup", "miimon 50"),
     "bond 802.3ad": lambda lab, router: bond(lab, router, True, "mode 802.3ad", "miimon 50", "lacp_rate fast"),
-    "bond balance-alb": lambda lab, router: bond(lab, router, False, "mode balance-alb", "miimon 50"),
     "bridge": bridge,
     "macvlan": macvlan,
     "tap": tap,
