@@ -47,6 +47,18 @@ static const struct class
 	  PACKET(.dst = ADDR_STRANGER) },
 	{ "advert_bad", "v3 advert with a wrong checksum dropped", "vrrp_xdp", 0, 0, XDP_DROP, IN_BACKUP(),
 	  ADVERT3(.csum = FRAME_CSUM_WRONG) },
+	{ "tcp6_stranger", "IPv6: TCP to an address that is not ours", "vrrp_xdp", 0, 10, XDP_PASS,
+	  IN_ACTIVE(.family = 6, .nvips = 4), PACKET6(.eth_dst = MAC_NIC, .dst6 = A6_STRANGER) },
+	{ "tcp6_vip", "IPv6: TCP to a VIP, lease valid", "vrrp_xdp", 0, 0, XDP_PASS, IN_ACTIVE(.family = 6, .nvips = 4),
+	  PACKET6(.eth_dst = MAC_NIC) },
+	{ "nd_restore", "makes a solicitation of its answer", "nd_restore", 0, 0, XDP_TX, IN_ACTIVE(.family = 6),
+	  ND() },
+	{ "nd_answer", "IPv6: solicitation for a VIP answered", "nd_answer6", 13, 0, XDP_TX, IN_ACTIVE(.family = 6),
+	  ND() },
+	{ "nd_stranger", "IPv6: solicitation for a host passed", "vrrp_xdp", 0, 0, XDP_PASS, IN_ACTIVE(.family = 6),
+	  ND(.target6 = A6_HOST) },
+	{ "advert_v6", "IPv6: advert with one VIP absorbed in Backup", "vrrp_xdp", 0, 0, XDP_DROP,
+	  IN_BACKUP(.family = 6), ADVERT6() },
 };
 
 enum { CLASSES = VX_ARRAY_LEN(classes) };

@@ -41,14 +41,50 @@ static bool became_reply(const struct frame *in, const struct frame *out)
 	return changed == 1;
 }
 
+/* RFC 4861 7.1.2, looked at apart from include/nd.h: whether @f is a Neighbor Advertisement that a host takes, from its @l2 bytes on. */
+static bool is_good_na(const struct frame *f, __u32 l2)
+{
+	static const __u8 all_nodes[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+	const __u8 *ip = f->b + l2, *na = ip + 40;
+	struct frame pseudo = { .len = 0 };
+
+	if (f->len < l2 + 72 || ip[0] >> 4 != 6 || ip[4] || ip[5] != 32 || ip[6] != 58 || ip[7] != 255)
+		return false;
+	frame_bytes(&pseudo, ip + 8, 32);
+	frame_u32(&pseudo, 32);
+	frame_u32(&pseudo, 58);
+	frame_bytes(&pseudo, na, 32);
+	if (frame_sum(pseudo.b, pseudo.len) != 0xffff || na[0] != 136 || na[1] || memcmp(ip + 8, na + 8, 16))
+		return false;
+	if (na[24] != 2 || na[25] != 1 || memcmp(na + 26, f->b + 6, 6))
+		return false;
+	return ip[24] == 0xff ? na[4] == 0xa0 && !memcmp(f->b, all_nodes, 6) : na[4] == 0xe0 && !(f->b[0] & 1);
+}
+
+/* An answer: to ARP, or a good Neighbor Advertisement. */
+static bool is_answer(const struct frame *f)
+{
+	__u32 l2 = 12;
+
+	while (l2 + 6 <= f->len && ((f->b[l2] == 0x81 && !f->b[l2 + 1]) || (f->b[l2] == 0x88 && f->b[l2 + 1] == 0xa8)))
+		l2 += 4;
+	l2 += 2;
+	if (f->len >= l2 + 28 && f->b[l2 - 2] == 0x08 && f->b[l2 - 1] == 0x06)
+		return f->b[l2 + 7] == ARP_OP_REPLY;
+	return f->len >= l2 && f->b[l2 - 2] == 0x86 && f->b[l2 - 1] == 0xdd && is_good_na(f, l2);
+}
+
 /* ... and a frame to the virtual MAC goes on as one to the NIC's. */
 static bool became_nics(const struct scenario *s, struct frame *in, const struct frame *out)
 {
-	if (!s->vmac || in->len < 14 || memcmp(in->b, mac_bytes[MAC_VROUTER], 6) ||
-	    memcmp(out->b, mac_bytes[MAC_NIC], 6))
+	bool ours = in->len >= 14 &&
+		    (!memcmp(in->b, mac_bytes[MAC_VROUTER], 6) || !memcmp(in->b, mac_bytes[MAC_VROUTER6], 6) ||
+		     !memcmp(in->b, mac_bytes[MAC_VROUTER2], 6) || !memcmp(in->b, mac_bytes[MAC_VROUTER62], 6));
+
+	if (!s->vmac || !ours || memcmp(out->b, mac_bytes[MAC_NIC], 6))
 		return false;
 	memcpy(in->b, out->b, 6);
-	return s->role == ACTIVE;
+	return s->role == ACTIVE || s->second;
 }
 
 /* What must hold for every frame in every state. */
@@ -59,7 +95,7 @@ static void check(const struct scenario *s, struct frame *in, const struct frame
 	bool active = s->role == ACTIVE || s->second;
 
 	require(action == XDP_PASS || action == XDP_DROP || action == XDP_TX);
-	require(action != XDP_TX || (active && in->len >= 42));
+	require(action != XDP_TX || (active && is_answer(out)));
 	require(action != XDP_DROP || same);
 	require(action != XDP_PASS || same || became_reply(in, out));
 	require(shim.nev <= 4 && (s->role != INITIALIZE || active || !shim.nev));
@@ -93,11 +129,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* Puts right what stands in the way: the checksums of an untagged advert. */
+/* The checksum at @at, of a packet over IPv6. */
+static void repair6(uint8_t *f, size_t len)
+{
+	size_t total = (size_t)(f[18] << 8 | f[19]), at = f[20] == 112 ? 6 : 2;
+	struct frame pseudo = { .len = 0 };
+
+	if (total < 8 || 54 + total > len || total > 1200)
+		return;
+	frame_put16(f + 54 + at, 0);
+	frame_bytes(&pseudo, f + 22, 32);
+	frame_u32(&pseudo, (__u32)total);
+	frame_u32(&pseudo, f[20]);
+	frame_bytes(&pseudo, f + 54, (__u32)total);
+	frame_put16(f + 54 + at, ~frame_sum(pseudo.b, pseudo.len));
+}
+
+/* Puts right what stands in the way: the checksums of an untagged advert, or of Neighbor Discovery. */
 static void repair(uint8_t *f, size_t len)
 {
 	size_t ihl, total;
 
+	if (len >= 14 + 40 && f[12] == 0x86 && f[13] == 0xdd) {
+		repair6(f, len);
+		return;
+	}
 	if (len < 14 + 20 || f[12] != 0x08 || f[13] != 0)
 		return;
 	ihl = (f[14] & 15) * 4u;
