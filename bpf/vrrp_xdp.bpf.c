@@ -676,9 +676,9 @@ vx_inline bool nd_check(struct xdp_md *ctx, __u32 off, const struct nd_view *v, 
 }
 
 /*
- * A solicitation without options has no room for the MAC that an answer to a group has to name; to make room takes a helper that libxdp's
- * dispatcher refuses on newer kernels, and the NIC would be ours alone. So that is left to the kernel, which has the VIP and answers as well:
- * probes of a few stacks, which need no more than any answer.
+ * A solicitation without options has no room for the MAC that an answer to a group has to name, and a program that makes room, by
+ * bpf_xdp_adjust_tail(), may not be able to share the NIC: newer kernels refuse it behind a dispatcher that makes none itself, as libxdp's
+ * did until 2025. So that is left to the kernel, which has the VIP while we are Active: probes of a few stacks, which any answer ends.
  */
 vx_inline int nd_answer_short(struct xdp_md *ctx, struct cur c, const struct nd_view *v, const struct vx_addr_val *vip)
 {
@@ -755,9 +755,6 @@ __noinline int nd_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	if (!v.group && !vx_mac_eq(eth->dst, vip->nic)) /* another station's, seen in promiscuous mode only */
 		return XDP_PASS;
 	about = nd_classify(&v, target, sender);
-	if (about == ND_ASKS && role >= VX_ROLE_ACTIVE_MIN &&
-	    vx_mac_eq(eth->src, vip->mac)) /* our own frame come back */
-		return XDP_PASS;
 	if (about == ND_NOTHING)
 		return XDP_PASS;
 	if (about == ND_CLAIMS) {
@@ -765,6 +762,8 @@ __noinline int nd_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 			return XDP_PASS;
 		return conflict(eth, v.type == ND_ADVERT ? &v.target : &v.src, vip->slot);
 	}
+	if (role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, vip->mac)) /* our own frame come back */
+		return XDP_PASS;
 	if (in_lease(role))
 		return nd_answer(ctx, off, &v, vip);
 	count(vip->slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ND_LAPSED : VX_CTR_ND_DROP);

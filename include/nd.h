@@ -137,9 +137,9 @@ vx_inline bool nd_walk(struct cur *c, __u32 units, __u32 type, struct nd_opts *o
 		o->sum += (__u64)vx_get32(u) + vx_get32(u + 4);
 		begins = nd_zero(i ^ next);
 		hit = begins & nd_zero(u[0] ^ type);
-		if ((begins && !u[1]) || (hit && u[1] != 1))
+		if (hit && u[1] != 1)
 			return false;
-		next += u[1] & -begins;
+		next += u[1] & -begins; /* behind an option of length 0 none begins, and so none ends the message */
 		take = -(hit & ~o->found);
 		o->head = (o->head & ~take) | (vx_get32(u + 2) & take);
 		o->tail = (o->tail & ~take) | (vx_get16(u + 6) & take);
