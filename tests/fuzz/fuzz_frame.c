@@ -47,18 +47,20 @@ static bool is_good_na(const struct frame *f, __u32 l2)
 	static const __u8 all_nodes[6] = { 0x33, 0x33, 0, 0, 0, 1 };
 	const __u8 *ip = f->b + l2, *na = ip + 40;
 	struct frame pseudo = { .len = 0 };
+	bool to_all = f->len > l2 + 24 && ip[24] == 0xff;
+	__u32 len = to_all || (f->len > l2 + 5 && ip[5] != 24) ? 32 : 24; /* without a MAC to one host only */
 
-	if (f->len < l2 + 72 || ip[0] >> 4 != 6 || ip[4] || ip[5] != 32 || ip[6] != 58 || ip[7] != 255)
+	if (f->len < l2 + 40 + len || ip[0] >> 4 != 6 || ip[4] || ip[5] != len || ip[6] != 58 || ip[7] != 255)
 		return false;
 	frame_bytes(&pseudo, ip + 8, 32);
-	frame_u32(&pseudo, 32);
+	frame_u32(&pseudo, len);
 	frame_u32(&pseudo, 58);
-	frame_bytes(&pseudo, na, 32);
+	frame_bytes(&pseudo, na, len);
 	if (frame_sum(pseudo.b, pseudo.len) != 0xffff || na[0] != 136 || na[1] || memcmp(ip + 8, na + 8, 16))
 		return false;
-	if (na[24] != 2 || na[25] != 1 || memcmp(na + 26, f->b + 6, 6))
+	if (len == 32 && (na[24] != 2 || na[25] != 1 || memcmp(na + 26, f->b + 6, 6)))
 		return false;
-	return ip[24] == 0xff ? na[4] == 0xa0 && !memcmp(f->b, all_nodes, 6) : na[4] == 0xe0 && !(f->b[0] & 1);
+	return to_all ? na[4] == 0xa0 && !memcmp(f->b, all_nodes, 6) : na[4] == 0xe0 && !(f->b[0] & 1);
 }
 
 /* An answer: to ARP, or a good Neighbor Advertisement. */
