@@ -25,6 +25,7 @@ enum {
 struct link {
 	struct link *next_name, *next_index;
 	int ifindex;
+	int vlan_of;   /* a VLAN device: ifindex of its parent; 0: none */
 	uint32_t dump; /* the last one that told of it */
 	char name[IFNAMSIZ];
 };
@@ -115,6 +116,7 @@ static void link_note(struct nl *nl, const struct nl_link *now)
 		l->next_index = *p;
 		*p = l;
 	}
+	l->vlan_of = now->vlan ? now->lower : 0;
 	l->dump = nl->dump;
 }
 
@@ -131,6 +133,18 @@ static void links_sweep(struct nl *nl, bool all)
 				link_forget(nl, l);
 		}
 	}
+}
+
+bool nl_has_vlans(const struct nl *nl, int ifindex)
+{
+	const struct link *l;
+	size_t i;
+
+	for (i = 0; i < LINK_BUCKETS; i++)
+		for (l = nl->by_index[i]; l; l = l->next_index)
+			if (l->vlan_of == ifindex)
+				return true;
+	return false;
 }
 
 int nl_ifindex(const struct nl *nl, const char *ifname)

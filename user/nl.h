@@ -94,6 +94,8 @@ int nl_watch_tc(struct nl *nl, bool on);
 int nl_link_read(struct nl *nl, int ifindex);
 /* The index of @ifname as the last notification said; 0: no such interface. No system call. */
 int nl_ifindex(const struct nl *nl, const char *ifname);
+/* Whether VLAN devices are on top of @ifindex, as far as notifications said. No system call. */
+bool nl_has_vlans(const struct nl *nl, int ifindex);
 
 /* A change, carried out by nl_commit(). Exactly one of the pointers is set; all are borrowed. */
 struct nl_change {

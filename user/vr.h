@@ -47,8 +47,7 @@ struct vr_if {
 	struct vr_if
 		*lower;   /* its tagged frames are looked at there, by the lower interface's XDP program; NULL: here */
 	uint16_t vlan;    /* with @lower: the tag */
-	bool has_vlans;   /* VLAN devices are on top of it */
-	bool tags_hidden; /* ... and XDP does not see their tags (RX-40) */
+	bool tags_hidden; /* VLAN devices are on top of it, and XDP does not see their tags (RX-40) */
 	uint32_t carrier_changes;
 	/* where adverts or VIPs of ours are */
 	bool carries;       /* the configuration wants it open */

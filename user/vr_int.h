@@ -112,7 +112,7 @@ int vrs_dp_ready(struct vrs *v);
 int vrs_watch_routes(struct vrs *v);
 /* Attaches, opens the sockets, enters it into the maps. 0, or 1 (said). */
 int vr_if_open(struct vr_if *f);
-/* VLAN devices are on top of @f, which is open: looks whether XDP sees their tags, and says if not. */
+/* Looks whether XDP sees the tags of the VLAN devices on @f, which is open, and says if not. */
 void vr_if_check_tags(struct vr_if *f);
 void vr_if_close(struct vr_if *f);
 /* Enters what depends on indices of interfaces into the maps, or takes it out. 0 or -errno. */

@@ -482,10 +482,7 @@ static void note_link(struct vr_if *f, const struct nl_link *l)
 /* There is a VLAN device on top of @f, if that is an interface of ours. */
 static void note_upper(struct vr_if *f)
 {
-	if (!f || f->has_vlans)
-		return;
-	f->has_vlans = true;
-	if (f->open)
+	if (f && f->open)
 		vr_if_check_tags(f);
 }
 

@@ -348,12 +348,11 @@ static int open_rest(struct vr_if *f, bool first)
 
 void vr_if_check_tags(struct vr_if *f)
 {
-	bool hidden = nic_hides_tags(f->name) > 0;
+	bool hidden = nl_has_vlans(f->all->nl, f->ifindex) && nic_hides_tags(f->name) > 0;
 
 	if (hidden && !f->tags_hidden)
 		log_warn("%s: rx-vlan-offload takes VLAN tags out of frames before XDP sees them: adverts of a VLAN "
-			 "look "
-			 "untagged; turn it off with `ethtool -K %s rxvlan off`",
+			 "look untagged; turn it off with `ethtool -K %s rxvlan off`",
 			 f->name, f->name);
 	f->tags_hidden = hidden;
 }
@@ -407,8 +406,7 @@ int vr_if_open(struct vr_if *f)
 	}
 	f->cannot = NULL;
 	say_open(f);
-	if (f->has_vlans)
-		vr_if_check_tags(f);
+	vr_if_check_tags(f);
 	return open_uppers(f);
 }
 
