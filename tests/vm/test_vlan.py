@@ -44,8 +44,7 @@ def attach_tagged(lab, vid, *flags, mode="native", vips=("10.77.100.100/24",)):
 
 
 
-@pytest.mark.smoke
-@pytest.mark.parametrize("mode", ["native", "skb"])
+@pytest.mark.parametrize("mode", [pytest.param("native", marks=pytest.mark.smoke), "skb"])
 def test_a_tagged_router_speaks_and_hears_in_its_vlan(trunk, mode):
     lab = trunk
     move(lab, "client", 100, "10.77.100.99/24")
