@@ -224,9 +224,16 @@ void tx_frame(struct tx *tx, const void *data, size_t len, bool *sent)
 void tx_packet(struct tx *tx, const void *data, size_t len, uint8_t family, const struct vx_addr *dst, bool *sent)
 {
 	struct queue *q = family == 6 ? &tx->packets6 : &tx->packets;
-	unsigned int i = queue_add(tx, q, data, len, sent);
-	struct msghdr *m = &q->msg[i].msg_hdr;
+	int err = family == 6 ? need_packets6(tx) : 0;
+	struct msghdr *m;
+	unsigned int i;
 
+	if (err) {
+		tx->err = err;
+		return;
+	}
+	i = queue_add(tx, q, data, len, sent);
+	m = &q->msg[i].msg_hdr;
 	m->msg_name = &q->to[i];
 	if (family == 6) {
 		q->to[i].in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_scope_id = tx->ifindex };
