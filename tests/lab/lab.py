@@ -215,7 +215,8 @@ def tshark_check(pcap, checksum="rfc5798", only=""):
     `checksum` is the form that VRRPv3 over IPv4 must have: "rfc5798" with a pseudo-header, "rfc9568" without.
     `only` narrows the check, e.g. to "vrrp".
     """
-    bad = "_ws.malformed or _ws.expert.severity >= 0x600000 or vrrp.checksum.status == 0 or ip.checksum.status == 0"
+    bad = "_ws.malformed or _ws.expert.severity >= 0x600000 or vrrp.checksum.status == 0 or ip.checksum.status == 0" \
+          " or icmpv6.checksum.status == 0"
     form = f"vrrp.v3_checksum_as_in_v2:{'TRUE' if checksum == 'rfc9568' else 'FALSE'}"
     fields = ["frame.number", "eth.src", "_ws.col.Info", "_ws.expert.message", "_ws.malformed"]
     rows = tshark_fields(pcap, fields, f"({only}) and ({bad})" if only else bad, [form])
@@ -294,6 +295,10 @@ class Lab:
     def ip6(self, host):
         return f"fd77::{self._number(host)}"
 
+    def ll(self, host):
+        """The link-local address that the kernel makes of the MAC."""
+        return f"fe80::77:ff:fe00:{self._number(host):x}"
+
     def mac(self, host):
         return f"02:77:00:00:00:{self._number(host):02x}"
 
@@ -305,7 +310,7 @@ class Lab:
             self._holders[host] = self._hold(host)
         self._build_switch()
         for host in self.hosts:
-            self._build_host(host)
+            self.set_up(host)
         for host in self.hosts:
             self.wait_link(host, up=True)
 
@@ -338,17 +343,22 @@ class Lab:
         set_sysctls(sw, {"net/ipv6/conf/default/disable_ipv6": 1})
         if Path("/proc/sys/net/bridge").exists():  # a switch does not look into packets: malformed ones are forwarded as well
             set_sysctls(sw, {f"net/bridge/bridge-nf-call-{what}tables": 0 for what in ("ip", "ip6", "arp")})
-        self._ip(*(f"link add {host} index {100 + n} netns {sw} type veth peer name eth0 "
-                   f"index {100 + n if self.spaced_links else 99} address {self.mac(host)} netns {self.netns(host)}"
-                   for n, host in enumerate(self.hosts)))
-        self._ip("link set lo up",
-                 "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-                 *(f"link set {host} master br0" for host in self.hosts),
-                 *(f"link set dev {host} xdpdrv obj {PASS_OBJECT} sec xdp" for host in self.hosts),
-                 *(f"link set {host} up" for host in ["br0", *self.hosts]), netns=sw)
+        self._ip(*(f"link add {self._cable(host, n)}" for n, host in enumerate(self.hosts)))
+        self._ip("link set lo up", "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0", "link set br0 up",
+                 *(command for host in self.hosts for command in self._port(host)), netns=sw)
 
-    def _build_host(self, host):
-        """No duplicate address detection and no router solicitations: both only cost time here."""
+    def _cable(self, host, n, index=None):
+        """Arguments of `ip link add`; `index` is that of the host's end."""
+        index = index or (100 + n if self.spaced_links else 99)
+        return (f"{host} index {100 + n} netns {self.netns('sw')} type veth peer name eth0 index {index} "
+                f"address {self.mac(host)} netns {self.netns(host)}")
+
+    @staticmethod
+    def _port(host):
+        return (f"link set {host} master br0", f"link set dev {host} xdpdrv obj {PASS_OBJECT} sec xdp", f"link set {host} up")
+
+    def set_up(self, host):
+        """Gives eth0 its addresses. No duplicate address detection and no router solicitations: both only cost time here."""
         netns = self.netns(host)
         for scope in ("all", "default", "eth0"):
             base = f"net/ipv6/conf/{scope}"
@@ -535,6 +545,16 @@ vrrp_instance VI_1 {{
     def plug(self, host):
         """The opposite of cut_cable()."""
         return self._set_port(host, True)
+
+    def pull_nic(self, host):
+        """Takes the interface out of a host."""
+        self._ip(f"link del {host}", netns=self.netns("sw"))
+
+    def put_nic(self, host, index):
+        """Puts one in again, with this index and the MAC and addresses of the one before."""
+        self._ip(f"link add {self._cable(host, self.hosts.index(host), index)}")
+        self._ip(*self._port(host), netns=self.netns("sw"))
+        self.set_up(host)
 
     def load_pass_program(self, host, mode="xdpdrv", dev="eth0"):
         """Attaches an XDP program that passes every frame, as somebody else's; `mode` as `ip link` has it."""
