@@ -193,6 +193,7 @@ struct vrs {
 	size_t nchanges, cap_changes, timers;
 	bool *statics; /* which static addresses, routes and rules are installed, in this order; owned */
 	bool resync, stopping, reloading;
+	bool reread; /* an interface is there that was not: it may have got its name late, and its addresses before that */
 	bool news;                /* a state or a priority may be another than was told */
 	struct timer delay_timer; /* vrrp_startup_delay */
 	uint64_t delay_until_ns;

@@ -507,6 +507,7 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 		return;
 	if (started && f->ifindex && f->ifindex != l->ifindex) /* made anew, and the news of its end were lost */
 		if_gone(v, f, NULL);
+	v->reread |= started && !f->present && !v->resync;
 	note_link(f, l);
 	if (started && !v->reloading && f->carries && !f->open && f->present && !vr_if_open(f))
 		log_info("%s: the interface is there", f->name);
@@ -710,6 +711,16 @@ static void resync(struct vrs *v)
 	}
 }
 
+/* What an interface that was renamed had under its other name is not told again. */
+static void reread(struct vrs *v)
+{
+	int err = nl_dump(v->nl);
+
+	v->reread = false;
+	if (err)
+		log_err("cannot read links and addresses: %s", strerror(-err));
+}
+
 void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns)
 {
 	struct vrs *v = arg;
@@ -719,4 +730,6 @@ void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns)
 	nl_read(v->nl);
 	if (v->resync)
 		resync(v);
+	if (v->reread)
+		reread(v);
 }
