@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -581,6 +582,15 @@ static const char *native_flaw(const char *kind)
 	return NULL;
 }
 
+/* An interface that was away in another namespace brings our program along, and the kernel would take that for somebody else's. */
+static void take_off_own(struct dp *dp, int ifindex)
+{
+	struct dp_seen seen;
+
+	if (dp->loaded && !dp_look(dp, ifindex, &seen) && seen.id && seen.id == dp_prog_id(dp))
+		bpf_xdp_detach(ifindex, seen.generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE, NULL);
+}
+
 int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, enum dp_mode mode,
 	      struct dp_attachment *out, char why[DP_ERR_LEN])
 {
@@ -591,6 +601,7 @@ int dp_attach(struct dp *dp, int ifindex, const char *ifname, const char *kind, 
 
 	if (mode == DP_MODE_NATIVE && !strcmp(kind, "bond"))
 		return fail(err, why, "%s: %s; use --mode skb", ifname, flaw);
+	take_off_own(dp, ifindex);
 	out->mode = DP_MODE_NATIVE;
 	out->why = mode == DP_MODE_NATIVE ? "asked for" : "the driver has it";
 	if (mode == DP_MODE_AUTO && flaw) {
