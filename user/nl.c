@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum {
 	BUF_SIZE = 32768,
@@ -18,6 +19,8 @@ enum {
 	BATCH = 200, /* so many errors at once do not overflow the receive buffer */
 	WATCH_RCVBUF = 4 << 20,
 	LINK_BUCKETS = 1024,
+	SETTLE_NS = 5 * 1000 * 1000,
+	SETTLE_TRIES = 100,
 	SENT = 1, /* in nl_change.err: the kernel has not objected yet */
 };
 
@@ -733,4 +736,45 @@ int nl_commit(struct nl *nl, struct nl_change *changes, size_t n)
 	for (i = 0; i < n && !err; i += part)
 		err = commit_batch(nl, changes + i, n - i, &part);
 	return err;
+}
+
+static void note_local(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+
+	if (nlh->nlmsg_type == RTM_NEWROUTE)
+		*(bool *)arg |= rtm->rtm_type == RTN_LOCAL;
+}
+
+/* Whether a packet for @vip that came in on its interface would be taken. */
+static bool is_local(struct nl *nl, const struct conf_vip *vip)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)nl->answer;
+	struct rtmsg *rtm = question(nl, RTM_GETROUTE, NLM_F_ACK, sizeof(*rtm));
+	bool local = false;
+
+	rtm->rtm_family = AF_INET6;
+	rtm->rtm_dst_len = 128;
+	mnl_attr_put(nlh, RTA_DST, 16, vip->addr.b);
+	mnl_attr_put_u32(nlh, RTA_IIF, nl_ifindex(nl, vip->dev));
+	ask(nl, note_local, &local);
+	return local;
+}
+
+void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_NS / SETTLE_TRIES };
+	unsigned int tries = SETTLE_TRIES;
+	size_t i;
+
+	for (i = 0; i < n && !nl->asking; i++) {
+		const struct nl_change *c = &changes[i];
+
+		if (!c->addr || c->del || c->err || c->addr->addr.family != 6)
+			continue;
+		while (tries && !is_local(nl, c->addr)) { /* asleep: the work queue may need this CPU */
+			nanosleep(&pause, NULL);
+			tries--;
+		}
+	}
 }

@@ -115,6 +115,12 @@ int nl_build_change(void *buf, size_t cap, const struct nl_change *c,
  * before it, for the names of interfaces. May be called from a callback; nl_dump() and nl_link_read() may not, and say -EBUSY. A new IPv6 address is told by a worker of the kernel, later than this returns. */
 int nl_commit(struct nl *nl, struct nl_change *changes, size_t n);
 
+/*
+ * Waits, some milliseconds at most, until the kernel takes packets for the IPv6 addresses that were added: it acknowledges them before that
+ * and lets a work queue do the rest.
+ */
+void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n);
+
 /* What a route or rule message of the kernel is about; not @own. False: of another family, or malformed. */
 bool nl_parse_route(const struct nlmsghdr *nlh, struct nl_route_key *k);
 bool nl_parse_rule(const struct nlmsghdr *nlh, struct nl_rule_key *k);

@@ -132,6 +132,7 @@ void vrs_commit(struct vrs *v)
 	err = nl_commit(v->nl, v->changes, v->nchanges);
 	if (err)
 		log_err("route netlink failed: %s", strerror(-err));
+	nl_settle(v->nl, v->changes, v->nchanges); /* invariant 6 */
 	for (i = 0; i < v->nchanges; i++) {
 		const struct nl_change *c = &v->changes[i];
 		struct vr_change *o = &v->owners[i];
