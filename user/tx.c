@@ -124,8 +124,7 @@ void tx_free(struct tx *tx)
 	free(tx);
 }
 
-/* A kernel without IPv6 must not keep IPv4 from working. */
-static int need_packets6(struct tx *tx)
+int tx_open6(struct tx *tx)
 {
 	if (tx->packets6.fd < 0)
 		tx->packets6.fd = open_packets(AF_INET6, tx->ifname);
@@ -136,7 +135,7 @@ static int need_packets6(struct tx *tx)
 static int member6(struct tx *tx, const struct vx_addr *group, bool in)
 {
 	struct ipv6_mreq mr = { .ipv6mr_interface = tx->ifindex };
-	int err = need_packets6(tx), option = in ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
+	int err = tx_open6(tx), option = in ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
 
 	if (err)
 		return err;
@@ -224,16 +223,9 @@ void tx_frame(struct tx *tx, const void *data, size_t len, bool *sent)
 void tx_packet(struct tx *tx, const void *data, size_t len, uint8_t family, const struct vx_addr *dst, bool *sent)
 {
 	struct queue *q = family == 6 ? &tx->packets6 : &tx->packets;
-	int err = family == 6 ? need_packets6(tx) : 0;
-	struct msghdr *m;
-	unsigned int i;
+	unsigned int i = queue_add(tx, q, data, len, sent);
+	struct msghdr *m = &q->msg[i].msg_hdr;
 
-	if (err) {
-		tx->err = err;
-		return;
-	}
-	i = queue_add(tx, q, data, len, sent);
-	m = &q->msg[i].msg_hdr;
 	m->msg_name = &q->to[i];
 	if (family == 6) {
 		q->to[i].in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_scope_id = tx->ifindex };

@@ -18,6 +18,8 @@ struct tx;
  * *@out is owned by the caller. 0 or -errno. */
 int tx_new(struct tx **out, int ifindex, const char *ifname);
 void tx_free(struct tx *tx);
+/* What tx_packet() of IPv6 needs; apart, because a kernel without IPv6 must not keep IPv4 from working. Again is no error. 0 or -errno. */
+int tx_open6(struct tx *tx);
 /* Joins another multicast group: one of IPv6, or vrrp_mcast_group4; again is no error. 0 or -errno. */
 int tx_join(struct tx *tx, uint8_t family, const struct vx_addr *group);
 

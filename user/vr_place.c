@@ -205,6 +205,8 @@ int vr_place(struct vr *r)
 		err = place_group(r, true);
 	if (!err && !r->conf->unicast && (r->cfg.family == 6 || own_group(r)))
 		err = tx_join(r->iface->tx, r->cfg.family, &r->cfg.group);
+	if (!err && r->conf->unicast && r->cfg.family == 6)
+		err = tx_open6(r->iface->tx);
 	if (!err && r->conf->use_vmac && !r->mac_in)
 		err = open_vmac(r);
 	if (!err) /* RX-3: the interface has routers of this family */
