@@ -125,6 +125,8 @@ static const char *interface_hold(const struct vr *r, const struct vx_addr *src)
 		return "the interface is gone";
 	if (!f->up && !r->conf->dont_track_primary)
 		return "link down";
+	if (f->lower && !f->lower->present) /* renamed or moved away, which a VLAN device survives */
+		return "the interface below it is gone";
 	if (f->lower && (f->link_vlan != f->vlan || f->link_ifindex != f->lower->ifindex))
 		return "the interface is not the VLAN device of that id on its parent";
 	if (!f->open)
