@@ -494,7 +494,7 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 	struct vr_if *f = if_find(v, l->ifindex);
 	bool started = v->start_ns;
 
-	if (l->vlan && !l->gone)
+	if (l->vlan && l->lower && !l->gone)
 		note_upper(if_find(v, l->lower));
 	if (f && (l->gone || strcmp(f->name, l->name))) { /* deleted, moved to another namespace, or renamed */
 		if (started)
@@ -511,7 +511,7 @@ void vrs_on_link(void *arg, const struct nl_link *l)
 		if_gone(v, f, NULL);
 	v->reread |= started && !f->present && !v->resync;
 	note_link(f, l);
-	if (started && !v->reloading && f->carries && !f->open && f->present && !vr_if_open(f))
+	if (started && !v->reloading && f->carries && !f->open && f->present && !vr_if_open(f) && f->open)
 		log_info("%s: the interface is there", f->name);
 	vr_xdp_on_link(f, l->xdp_id);
 	if (started && l->carrier_changes != f->carrier_changes)

@@ -390,8 +390,10 @@ int vr_if_open(struct vr_if *f)
 
 	if (!f->ethernet)
 		return cannot(f, "not an Ethernet interface; VRRP needs one");
-	if (f->lower && !f->lower->open) /* its turn comes when that one has had it, see open_uppers() */
-		return f->lower->present ? 0 : cannot(f, "the interface below it is not there");
+	if (f->lower && !f->lower->open) { /* its turn comes when that one has had it, see open_uppers() */
+		f->cannot = f->lower->present ? f->lower->cannot : "the interface below it is not there";
+		return 0;
+	}
 	f->row = free_row(f->all);
 	if (f->row < 0) {
 		log_err("%s: the tables made at the start have no room for another interface; restart vrrp-xdp",
