@@ -140,28 +140,42 @@ static int check_vlans(const struct vrs *v, const struct conf *c)
 	return 0;
 }
 
-static int open_new_interfaces(struct vrs *v, const struct conf *c)
+/* What this reload has to open, now or when it appears. */
+static bool is_new(const struct vr_if *f)
+{
+	return f->mark && !f->open && f->carries && !f->loopback && (!f->present || f->ethernet);
+}
+
+static int lock_new_interfaces(struct vrs *v, const struct conf *c)
 {
 	size_t i;
 
 	for (i = 0; i < v->nifs; i++) {
 		struct vr_if *f = v->ifs[i];
 
-		if (!f->mark || f->open)
-			continue;
-		if (!f->present && !c->globals.dynamic_interfaces) {
+		if (f->mark && !f->open && !f->present && !c->globals.dynamic_interfaces) {
 			log_err("%s: no such interface; see `ip link`", f->name);
 			return 2;
 		}
-		if (!f->carries || f->loopback || (f->present && !f->ethernet))
+		if (!is_new(f))
 			continue;
 		if (!f->locked && v->lock(v->lock_arg, f->name))
 			return 1;
 		f->locked = true;
-		if (f->present && vr_if_open(f))
-			return 1;
 	}
 	return 0;
+}
+
+/* All are locked before any is open: an interface opens the VLAN devices on it, too. */
+static int open_new_interfaces(struct vrs *v, const struct conf *c)
+{
+	int rc = lock_new_interfaces(v, c);
+	size_t i;
+
+	for (i = 0; !rc && i < v->nifs; i++)
+		if (is_new(v->ifs[i]) && v->ifs[i]->present && vr_if_open(v->ifs[i]))
+			rc = 1;
+	return rc;
 }
 
 /* Interfaces that no configuration names any more. */
