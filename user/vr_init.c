@@ -230,6 +230,16 @@ static bool statics_ifs(struct vrs *v, const struct conf *c)
 	return true;
 }
 
+/* An open VLAN device that is still wanted, for a VIP maybe, goes on being looked at where it is (see check_vlans()). */
+static void need_lowers(struct vrs *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->nifs; i++)
+		if (v->ifs[i]->carries && v->ifs[i]->lower)
+			v->ifs[i]->lower->mark = v->ifs[i]->lower->carries = true;
+}
+
 int vrs_ifs_build(struct vrs *v, const struct conf *c)
 {
 	size_t i, k;
@@ -251,6 +261,7 @@ int vrs_ifs_build(struct vrs *v, const struct conf *c)
 	}
 	if (!statics_ifs(v, c))
 		return -ENOMEM;
+	need_lowers(v);
 	for (i = 0; i < v->nifs; i++) {
 		v->ifs[i]->garp_pause_ns = pause_of(c, v->ifs[i]->name, false);
 		v->ifs[i]->gna_pause_ns = pause_of(c, v->ifs[i]->name, true);

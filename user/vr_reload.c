@@ -178,19 +178,34 @@ static int open_new_interfaces(struct vrs *v, const struct conf *c)
 	return rc;
 }
 
-/* Interfaces that no configuration names any more. */
-static void drop_interfaces(struct vrs *v)
+static void close_interfaces(struct vrs *v)
 {
-	size_t i, n = 0;
+	size_t i;
 
 	for (i = 0; i < v->nifs; i++) {
 		struct vr_if *f = v->ifs[i];
 
-		if (!f->carries)
-			vr_if_close(f);
-		if (!f->carries && f->locked)
+		if (f->carries)
+			continue;
+		vr_if_close(f);
+		if (f->locked)
 			v->unlock(v->lock_arg, f->name);
-		f->locked &= f->carries;
+		f->locked = false;
+	}
+	for (i = 0; i < v->nifs; i++) /* closing one looks for those on top of it */
+		if (!v->ifs[i]->carries)
+			v->ifs[i]->lower = NULL;
+}
+
+/* Interfaces that no configuration names any more; all are closed before any is freed, for they point at each other. */
+static void drop_interfaces(struct vrs *v)
+{
+	size_t i, n = 0;
+
+	close_interfaces(v);
+	for (i = 0; i < v->nifs; i++) {
+		struct vr_if *f = v->ifs[i];
+
 		if (f->mark) {
 			v->ifs[n++] = f;
 			continue;
