@@ -2,9 +2,8 @@
 /* attach: one virtual router from flags, run the same way as those of a file. detach: what a dead controller left behind. */
 #include "cmd.h"
 #include "ctl.h"
-#include "dp.h"
+#include "leftover.h"
 #include "log.h"
-#include "nl.h"
 #include "run.h"
 
 #include <errno.h>
@@ -316,77 +315,26 @@ int cmd_attach(int argc, char *argv[])
 
 /* ---- detach ---- */
 
-struct detach {
-	struct nl *nl;
-	struct nl_addr *addrs; /* of the interface */
-	size_t naddrs, removed;
-	const char *ifname;
-	int ifindex;
-};
-
-static void note_addr(void *arg, const struct nl_addr *a)
+static void count_gone(void *arg, const struct nl_addr *a)
 {
-	struct detach *d = arg;
-	struct nl_addr *more;
+	size_t *n = arg;
 
-	if (a->ifindex != d->ifindex || a->gone)
-		return;
-	more = realloc(d->addrs, (d->naddrs + 1) * sizeof(*more));
-	if (!more)
-		return;
-	d->addrs = more;
-	d->addrs[d->naddrs++] = *a;
+	(void)a;
+	++*n;
 }
 
-static void ignore_link(void *arg, const struct nl_link *l)
+static int detach(const char *ifname)
 {
-	(void)arg;
-	(void)l;
-}
+	size_t removed = 0;
+	int found = leftover_remove(if_nametoindex(ifname), ifname, count_gone, &removed);
 
-static void ignore_lost(void *arg)
-{
-	(void)arg;
-}
-
-/* While the program is still attached and keeps the kernel from answering for it. */
-static void remove_vip(void *arg, uint8_t family, const struct vx_addr *addr)
-{
-	struct detach *d = arg;
-	struct conf_vip vip = { .addr.family = family };
-	struct nl_change c = { .addr = &vip, .del = true };
-	size_t i;
-
-	memcpy(vip.addr.b, addr, family == 6 ? 16 : 4);
-	snprintf(vip.dev, sizeof(vip.dev), "%s", d->ifname);
-
-	for (i = 0; i < d->naddrs; i++) {
-		if (conf_addr_eq(&d->addrs[i].addr, &vip.addr)) {
-			vip.plen = d->addrs[i].plen;
-			d->removed += !nl_commit(d->nl, &c, 1) && !c.err;
-		}
-	}
-}
-
-static int detach(struct detach *d, const char *ifname)
-{
-	const struct nl_ops ops = { .link = ignore_link, .addr = note_addr, .lost = ignore_lost, .arg = d };
-	int err = nl_new(&d->nl, &ops), found;
-
-	if (!err)
-		err = nl_dump(d->nl);
-	if (err) {
-		log_err("%s: cannot read the addresses: %s", ifname, strerror(-err));
-		return EXIT_FAILED;
-	}
-	found = dp_leftovers_remove(d->ifindex, ifname, remove_vip, d);
 	if (found < 0) {
 		log_err("%s: cannot detach the XDP program: %s; run as root", ifname, strerror(-found));
 		return EXIT_FAILED;
 	}
 	if (found)
-		log_info("%s: XDP program detached, pins and %zu virtual address%s removed", ifname, d->removed,
-			 d->removed == 1 ? "" : "es");
+		log_info("%s: XDP program detached, pins and %zu virtual address%s removed", ifname, removed,
+			 removed == 1 ? "" : "es");
 	else
 		log_info("%s: nothing of vrrp-xdp is left there", ifname);
 	return EXIT_DONE;
@@ -396,7 +344,6 @@ int cmd_detach(int argc, char *argv[])
 {
 	const char *ifname = argc == 2 ? argv[1] : NULL;
 	int rc = check_ifname("detach", ifname);
-	struct detach d = { 0 };
 	uid_t uid = 0;
 	pid_t holder;
 
@@ -410,10 +357,5 @@ int cmd_detach(int argc, char *argv[])
 			(int)holder, (int)holder);
 		return EXIT_FAILED;
 	}
-	d.ifname = ifname;
-	d.ifindex = if_nametoindex(ifname);
-	rc = detach(&d, ifname);
-	nl_free(d.nl);
-	free(d.addrs);
-	return rc;
+	return detach(ifname);
 }

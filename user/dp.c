@@ -907,7 +907,7 @@ static void tell_vips4(int prog_fd, int ifindex, dp_vip_fn vip, void *arg)
 	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
 		addr = vx_addr4(k.addr);
 		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
-			vip(arg, 4, &addr);
+			vip(arg, k.vlan, 4, &addr);
 		prev = &k;
 	}
 	if (fd >= 0)
@@ -922,7 +922,7 @@ static void tell_vips6(int prog_fd, int ifindex, dp_vip_fn vip, void *arg)
 
 	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
 		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
-			vip(arg, 6, &k.addr);
+			vip(arg, k.vlan, 6, &k.addr);
 		prev = &k;
 	}
 	if (fd >= 0)

@@ -127,7 +127,8 @@ int dp_counters_clear(struct dp *dp, uint32_t row);
 /* Sums a row over all CPUs. */
 int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out);
 
-typedef void (*dp_vip_fn)(void *arg, uint8_t family, const struct vx_addr *addr);
+/* @vlan: as in struct vx_addr4_key */
+typedef void (*dp_vip_fn)(void *arg, uint32_t vlan, uint8_t family, const struct vx_addr *addr);
 /*
  * Removes a program of ours and its pins from an interface that no controller runs. @vip is called for every VIP that the
  * program answered for. Returns 1: there was one, 0: nothing was there, or -errno.

@@ -3,6 +3,7 @@
 #include "vr_int.h"
 
 #include "advert.h"
+#include "leftover.h"
 #include "log.h"
 
 #include <errno.h>
@@ -442,38 +443,20 @@ static int check_addresses(const struct vrs *v)
 	return 0;
 }
 
-struct leftover {
-	struct vrs *v;
-	struct vr_if *f;
-};
-
-/* A VIP of the dead controller that this configuration does not have: its prefix length is on the interface. */
-static void on_leftover_vip(void *arg, uint8_t family, const struct vx_addr *addr)
+/* A VIP of the dead controller that this configuration does not have: it must not be taken for an address of the machine's own. */
+static void on_leftover_gone(void *arg, const struct nl_addr *a)
 {
-	struct leftover *l = arg;
-	struct conf_vip vip = { .addr.family = family };
-	struct nl_change c = { .addr = &vip, .del = true };
-	struct nl_addr gone;
+	struct vrs *v = arg;
 	size_t i;
 
-	memcpy(vip.addr.b, addr, family == 6 ? 16 : 4);
-	snprintf(vip.dev, sizeof(vip.dev), "%s", l->f->name);
-	for (i = 0; i < l->f->naddrs; i++) {
-		if (conf_addr_eq(&l->f->addrs[i].addr, &vip.addr)) {
-			vip.plen = l->f->addrs[i].plen;
-			nl_commit(l->v->nl, &c, 1);
-			gone = l->f->addrs[i];
-			gone.gone = true;
-			vr_addr_note(l->f, &gone);
-			return;
-		}
-	}
+	for (i = 0; i < v->nifs; i++)
+		if (v->ifs[i]->ifindex == a->ifindex)
+			vr_addr_note(v->ifs[i], a);
 }
 
 static int clean_interface(struct vrs *v, struct vr_if *f)
 {
-	struct leftover l = { .v = v, .f = f };
-	int err = dp_leftovers_remove(f->ifindex, f->name, on_leftover_vip, &l);
+	int err = leftover_remove(f->ifindex, f->name, on_leftover_gone, v);
 
 	if (err < 0) {
 		log_err("%s: cannot remove the XDP program that a dead controller left: %s", f->name, strerror(-err));
