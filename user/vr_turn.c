@@ -193,17 +193,42 @@ static void want_rules(struct vr *r, bool del)
 	}
 }
 
-/*
- * ND-6: the kernel joins the group of an address on the interface that has it. Where that has no frames (lo), requests come in on the router's.
- * A second VIP of the same group, or a leave without a join, is no error worth a word.
- */
-static void join_solicited(struct vr *r, bool in)
+/* Whether solicitations for @vip come in on an interface that does not have it (lo has no frames). */
+static bool solicited_elsewhere(const struct vr_vip *vip)
 {
+	return vip->conf->addr.family == 6 && vip->at && vip->at != vip->dev && vip->at->tx;
+}
+
+/* Another Active router may have a VIP of the same group there: that is the last three bytes only. */
+static bool others_solicited(const struct vr *r, const struct vr_vip *vip)
+{
+	const struct vrs *v = r->all;
+	const struct vr_vip *o;
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++) {
+		if (v->vr[i] == r || v->vr[i]->fsm.state != FSM_ACTIVE)
+			continue;
+		for (o = v->vr[i]->vips; o < v->vr[i]->vips + v->vr[i]->nvips; o++)
+			if (solicited_elsewhere(o) && o->at == vip->at &&
+			    !memcmp(o->conf->addr.b + 13, vip->conf->addr.b + 13, 3))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * ND-6: the kernel joins the group of an address on the interface that has it; the others are joined here. A second VIP of the same group,
+ * or a leave without a join, is no error worth a word.
+ */
+static void join_solicited(struct vr *r)
+{
+	bool in = r->fsm.state == FSM_ACTIVE;
 	const struct vr_vip *vip;
 	struct vx_addr a;
 
 	for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
-		if (vip->conf->addr.family != 6 || !vip->at || vip->at == vip->dev || !vip->at->tx)
+		if (!solicited_elsewhere(vip) || (!in && others_solicited(r, vip)))
 			continue;
 		a = vr_conf_addr(&vip->conf->addr);
 		tx_solicited(vip->at->tx, &a, in);
@@ -302,8 +327,8 @@ static void carry_out(struct vrs *v)
 		if (v->dirty[i]->pending & FSM_ACT_CLAIM)
 			vr_tell_role(v->dirty[i]);
 	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE))
-			join_solicited(v->dirty[i], v->dirty[i]->pending & FSM_ACT_CLAIM);
+		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE) || v->dirty[i]->repair)
+			join_solicited(v->dirty[i]);
 	at_ns[2] = loop_now_ns();
 	flush_announcements(v);
 	at_ns[3] = loop_now_ns();
