@@ -297,7 +297,7 @@ static void on_addr(struct nl *nl, const struct nlmsghdr *nlh)
 	mnl_attr_parse(nlh, sizeof(*ifa), attr_table, tb);
 	if (!get_local(tb, &a.addr))
 		return;
-	a.secondary = a.addr.family == 4 && ifa->ifa_flags & IFA_F_SECONDARY; /* of IPv6: a temporary one */
+	a.secondary = ifa->ifa_flags & IFA_F_SECONDARY; /* the same bit is IFA_F_TEMPORARY of IPv6 */
 	a.tentative = a.addr.family == 6 && ifa->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) &&
 		      !(ifa->ifa_flags & IFA_F_OPTIMISTIC);
 	a.gone = nlh->nlmsg_type == RTM_DELADDR;

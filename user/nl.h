@@ -39,7 +39,7 @@ struct nl_addr {
 	int ifindex;
 	struct conf_addr addr;
 	uint8_t plen;
-	bool secondary;
+	bool secondary; /* IPv6: temporary, replaced by another within a day (RFC 8981) */
 	bool tentative; /* IPv6: tested for duplicates, or found to be one */
 	bool gone;
 	bool own; /* the change was made by this process; of new IPv6 addresses the kernel does not say */
