@@ -21,7 +21,7 @@ debian_packages()
 	keepalived) echo keepalived ;;
 	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-scapy \
 		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" \
-		systemd groff-base strace curl openssl frr "$(debian_guest)" ;;
+		systemd groff-base strace curl openssl frr nginx "$(debian_guest)" ;;
 	esac
 }
 
@@ -61,7 +61,7 @@ fedora_packages()
 	keepalived) echo keepalived ;;
 	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-scapy \
 		wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan \
-		systemd groff-base strace curl openssl frr ;;
+		systemd groff-base strace curl openssl frr nginx-core ;;
 	esac
 }
 
@@ -76,13 +76,13 @@ fedora_has()
 	rpm -q --whatprovides "$1" >/dev/null 2>&1
 }
 
-# Debian starts a daemon it installs, if that has a configuration: a keepalived that takes over somebody's address or an
-# FRR that touches the routes is the last thing wanted. So they are neither started now nor at the next boot; one that was
-# there before is left alone.
+# Debian starts a daemon it installs, if that has a configuration: a keepalived that takes over somebody's address, an FRR
+# that touches the routes or an nginx at port 80 is the last thing wanted. So they are neither started now nor at the next
+# boot; one that was there before is left alone.
 debian_daemons()
 {
 	for package in "$@"; do
-		case $package in keepalived | frr) echo "$package" ;; esac
+		case $package in keepalived | frr | nginx) echo "$package" ;; esac
 	done
 }
 
