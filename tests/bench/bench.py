@@ -4,12 +4,15 @@
 
 Every figure is a median over RUNS takeovers with minimum and maximum, measured on the wire: kernel timestamps of frames
 as they reach the client. "Due" is when the Backup's Active_Down_Timer had to fire, computed from the last advert that
-reached the LAN; what lies behind it is the router's own delay.
+reached the LAN; what lies behind it is the router's own delay. What clients lose is counted: datagrams of a stream that no
+router got, from the failure on, and requests that nginx on the routers did not answer within a second; these figures contain
+the time in which no router can know of the failure.
 """
 
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import re
@@ -24,7 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from lab import Lab  # noqa: E402; pylint: disable=wrong-import-position
+from loss import Loss, lost  # noqa: E402; pylint: disable=wrong-import-position
 from proc import LabError  # noqa: E402; pylint: disable=wrong-import-position
+from web import Failovers  # noqa: E402; pylint: disable=wrong-import-position
 
 VRID = 51
 ADVERT_S = 0.01
@@ -35,6 +40,9 @@ INSTANCES, RELOADS = 20, 100
 RELOADED = {"vrrp-xdp": "^Reload finished$", "keepalived": "VRRP sockpool: "}  # the last line of a reload
 CLIENT_PRIORITY = 10  # below the routers' 50
 COUNT_S = 10
+STREAM_US, STREAMED = 200, 10  # a datagram every STREAM_US, failovers per figure
+WAYS = ("stop", "cut") * 5  # each is two failovers: there and back
+VIPS = {4: (Lab.VIP_CIDR,), 6: ("fe80::51/64", Lab.VIP6_CIDR)}
 
 Row = namedtuple("Row", "figure unit target values")  # values: {program: [samples]}
 
@@ -47,10 +55,11 @@ def down_ns(router):
 class Pair:
     """A LAN with two routers of one make, r1 preferred; and what is done to them."""
 
-    def __init__(self, lab, program, rt=False):
+    def __init__(self, lab, program, rt=False, family=4, vmac=False):
         self.lab = lab
         self.program = program
-        self.rt = rt
+        self.rt, self.family, self.vmac = rt, family, vmac
+        self.vip = VIPS[family][-1].partition("/")[0]
         self.proc = {}
         for name in ("r1", "r2"):
             self.start(name)
@@ -60,43 +69,57 @@ class Pair:
     def start(self, name):
         lab = self.lab
         if self.program == "keepalived":
-            conf = lab.keepalived_conf(vrid=VRID, priority=PRIORITY[name], advert_int=ADVERT_S)
+            conf = lab.keepalived_conf(vip="\n".join(VIPS[self.family]), vrid=VRID, priority=PRIORITY[name], advert_int=ADVERT_S,
+                                       extra="use_vmac" if self.vmac else "")
             if self.rt:
                 conf = conf.replace("global_defs {", "global_defs {\n    vrrp_rt_priority 50", 1)
             self.proc[name] = lab.start_keepalived(name, conf)
             return
-        args = ["attach", "eth0", "--vrid", VRID, "--vip", lab.VIP_CIDR, "--priority", PRIORITY[name], "--advert-int",
-                ADVERT_S, "--mode", "native"] + (["--rt-priority", 50] if self.rt else [])
-        self.proc[name] = lab.start_vrrp_xdp(name, args)
+        args = ["attach", "eth0", "--vrid", VRID, "--priority", PRIORITY[name], "--advert-int", ADVERT_S]
+        # veth has frames to the virtual MAC in generic mode only
+        args += ["--vmac", "--mode", "skb"] if self.vmac else ["--mode", "native"]
+        args += [word for vip in VIPS[self.family] for word in ("--vip", vip)]
+        self.proc[name] = lab.start_vrrp_xdp(name, args + (["--rt-priority", 50] if self.rt else []))
 
     def adverts(self, name, since=0):
-        mac = self.lab.mac(name)
-        return [e for e in self.watch.events(since, kinds=("advert",)) if e["src"] == mac]
+        return [e for e in self.watch.events(since, kinds=("advert",)) if e["priority"] == PRIORITY[name]]
 
     def settle(self, name, since=None, quiet=20):
         """Waits until `name` alone has sent `quiet` adverts in a row, and the other none meanwhile."""
         since = since or time.time_ns()
-        other = self.lab.mac("r2" if name == "r1" else "r1")
+        other = "r2" if name == "r1" else "r1"
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            self.watch.wait_event(lambda e: e["kind"] == "advert" and e["src"] == self.lab.mac(name), 20, since, quiet)
+            self.watch.wait_event(lambda e: e["kind"] == "advert" and e["priority"] == PRIORITY[name], 20, since, quiet)
             mine = self.adverts(name, since)
-            if not any(e["src"] == other for e in self.watch.events(mine[-quiet]["t"], kinds=("advert",))):
+            if not self.adverts(other, mine[-quiet]["t"]):
                 return
             since = mine[-1]["t"]
         raise LabError(f"{self.program}: {name} did not become the only Active")
 
+    def announced(self, since):
+        """The first gratuitous ARP, or unsolicited Neighbor Advertisement, since then: its time in ns."""
+        return self.watch.wait_event(lambda e: e["kind"] in ("garp", "una"), 20, since)["t"]
+
     def takeover(self):
-        """Cuts r1's cable; returns (due, first gratuitous ARP by r2) in ns of the wall clock."""
-        cut = self.lab.cut_cable("r1")
-        garp = self.watch.wait_event(lambda e: e["kind"] == "garp" and e["src"] == self.lab.mac("r2"), 10, cut)
-        last = max(e["t"] for e in self.adverts("r1") if e["t"] < garp["t"])
-        return last + down_ns("r2"), garp["t"]
+        """Cuts r1's cable; returns (due, first announcement by r2) in ns of the wall clock."""
+        announced = self.announced(self.lab.cut_cable("r1"))
+        last = max(e["t"] for e in self.adverts("r1") if e["t"] < announced)
+        return last + down_ns("r2"), announced
 
     def restore(self):
         """Plugs r1 in again once it has noticed, and waits until it has taken the address back."""
         self.lab.wait_link("r1", up=False)
         self.settle("r1", self.lab.plug("r1"))
+
+    def leave(self):
+        """Stops r1; again() starts it anew and waits until it has taken the address back."""
+        self.proc["r1"].signal(signal.SIGTERM)
+
+    def again(self):
+        self.proc["r1"].wait()
+        self.start("r1")
+        self.settle("r1", time.time_ns())
 
 
 @contextlib.contextmanager
@@ -111,33 +134,40 @@ def hogs(n):
             p.wait()
 
 
-def reaction(program, runs, rt=False):
-    """ActiveDown due -> first gratuitous ARP, in ms."""
+def reaction(program, runs, **how):
+    """ActiveDown due -> first gratuitous ARP or unsolicited Neighbor Advertisement, in ms."""
     samples = []
     with Lab(routers=2) as lab:
-        pair = Pair(lab, program, rt)
+        pair = Pair(lab, program, **how)
         for _ in range(runs):
-            due, garp = pair.takeover()
-            samples.append((garp - due) / 1e6)
+            due, announced = pair.takeover()
+            samples.append((announced - due) / 1e6)
             pair.restore()
     return samples
 
 
-def first_reply(program, runs, rt=False):
+def first_reply(program, runs, **how):
     """ActiveDown due -> first ICMP echo reply from the new Active; the client asks every 0.1 ms, on time also under load."""
+    def echo(e):
+        return e["kind"] == "echo"
+
     samples = []
     with Lab(routers=2) as lab:
-        pair = Pair(lab, program, rt)
+        pair = Pair(lab, program, **how)
         for _ in range(runs):
-            ping = lab.probe(echo_us=100)
+            ping = lab.probe(pair.vip, echo_us=100)
             os.sched_setscheduler(ping.pid, os.SCHED_FIFO, os.sched_param(CLIENT_PRIORITY))
-            ping.wait_answer(lab.mac("r1"), count=50)
+            ping.wait_event(echo, count=50)
             due, _ = pair.takeover()
-            reply = ping.wait_answer(lab.mac("r2"), since=due)
-            samples.append((reply["t"] - due) / 1e6)
+            samples.append((ping.wait_event(echo, 20, due)["t"] - due) / 1e6)
             ping.stop()
             pair.restore()
     return samples
+
+
+def with_how(measured, **how):
+    """The same figure of another family, or with the virtual MAC."""
+    return lambda program, runs: measured(program, runs, **how)
 
 
 def loaded(measured):
@@ -155,28 +185,58 @@ def goodbye(program, runs):
         pair = Pair(lab, program)
         for _ in range(runs):
             start = time.time_ns()
-            pair.proc["r1"].signal(15)
+            pair.leave()
             bye = pair.watch.wait_event(lambda e: e["kind"] == "advert" and e["priority"] == 0, 10, start)
             samples.append((bye["t"] - start) / 1e6)
-            pair.proc["r1"].wait()
-            pair.start("r1")
-            pair.settle("r1", time.time_ns())
+            pair.again()
     return samples
 
 
-def frozen(program, _runs):
-    """Share of ARP requests that the frozen router answers after the other took over, in percent."""
+def frozen(program, _runs, family=4):
+    """Share of ARP requests or Neighbor Solicitations that the frozen router answers after the other took over, in percent."""
+    kinds = ("arp", "na")
     with Lab(routers=2) as lab:
-        pair = Pair(lab, program)
-        ask = lab.probe(echo_us=0, arp_us=1000)
-        ask.wait_answer(lab.mac("r1"), count=100, kinds=("arp",))
+        pair = Pair(lab, program, family=family)
+        ask = lab.probe(pair.vip, echo_us=0, arp_us=1000)
+        ask.wait_answer(lab.mac("r1"), count=100, kinds=kinds)
         pair.proc["r1"].freeze()
-        start = time.time_ns()
-        garp = pair.watch.wait_event(lambda e: e["kind"] == "garp" and e["src"] == lab.mac("r2"), 10, start)
-        ask.wait_answer(lab.mac("r2"), since=garp["t"], count=5000, kinds=("arp",), timeout=30)
-        by_mac = ask.answers_by_mac(garp["t"] + 1_000_000, kinds=("arp",))
+        announced = pair.announced(time.time_ns())
+        ask.wait_answer(lab.mac("r2"), since=announced, count=5000, kinds=kinds, timeout=30)
+        by_mac = ask.answers_by_mac(announced + 1_000_000, kinds=kinds)
         pair.proc["r1"].thaw()
         return [100 * by_mac[lab.mac("r1")] / by_mac[lab.mac("r2")]]
+
+
+def losses(way, vmac):
+    """Datagrams of a stream to the address that nobody got when r1 went, by a clean stop or a cut cable."""
+    def measured(program, _runs):
+        parts = []
+        with Lab(routers=2) as lab:
+            pair = Pair(lab, program, vmac=vmac)
+            stream = Loss(lab, pair.vip, STREAM_US)
+            for _ in range(STREAMED):
+                stream.wait_received(lab, "r1")
+                since = time.time_ns()
+                {"cut": lambda: lab.cut_cable("r1"), "stop": pair.leave}[way]()
+                stream.wait_received(lab, "r2")
+                parts.append((since, time.time_ns()))
+                {"cut": pair.restore, "stop": pair.again}[way]()
+            times, numbers = stream.counted()
+            return [len(lost(times, numbers, *part)) for part in parts]
+    return measured
+
+
+def failed_requests(program, _runs):
+    """HTTP requests to nginx, over IPv4 and IPv6, that failed in two failovers for each of WAYS."""
+    with Lab(routers=2) as lab:
+        def start(router):
+            texts = [lab.keepalived_conf(vip="\n".join(VIPS[family]), vrid=VRID, priority=PRIORITY[router],
+                                         advert_int=ADVERT_S).replace("VI_1", f"V{family}") for family in VIPS]
+            return start_file(lab, program, join(texts), router)
+
+        failovers = Failovers(lab, start, [lab.VIP, lab.VIP6])
+        failovers.run(WAYS)
+        return [len(failovers.failed())]
 
 
 def context_switches(pid):
@@ -201,16 +261,21 @@ def instances(lab):
     """One file for both: INSTANCES virtual routers on eth0."""
     texts = [lab.keepalived_conf(vip=f"10.77.0.{100 + i}/24", vrid=VRID + i, priority=PRIORITY["r1"],
                                  advert_int=ADVERT_S).replace("VI_1", f"VI_{i}") for i in range(INSTANCES)]
-    return texts[0] + "".join(text.partition("}\n")[2] for text in texts[1:])  # global_defs once
+    return join(texts)
 
 
-def start_file(lab, program, text):
-    """r1 with a file that is read again at SIGHUP."""
+def join(texts):
+    """One file of several, with global_defs once."""
+    return texts[0] + "".join(text.partition("}\n")[2] for text in texts[1:])
+
+
+def start_file(lab, program, text, router="r1"):
+    """A router with a file that is read again at SIGHUP."""
     if program == "keepalived":
-        return lab.start_keepalived("r1", text)
-    path = lab.tmp / "r1.conf"
+        return lab.start_keepalived(router, text)
+    path = lab.tmp / f"{router}.conf"
     path.write_text(text, encoding="utf-8")
-    return lab.start_vrrp_xdp("r1", ["run", "-f", path, "--mode", "native"])
+    return lab.start_vrrp_xdp(router, ["run", "-f", path, "--mode", "native"])
 
 
 def worst_gap(events):
@@ -250,6 +315,12 @@ def packet_costs():
             if c["class"] in names]
 
 
+def best_loss(way):
+    """What is in flight while nobody can know better: a Backup's skew after priority 0, its Active_Down_Interval after a cut."""
+    quiet = down_ns("r2") - (int(ADVERT_S * 3e9) if way == "stop" else 0)
+    return math.ceil(quiet / 1e3 / STREAM_US) + 5  # and 1 ms to take over
+
+
 def measure(runs, say):
     """All rows; each figure is taken from both programs before the next one."""
     plan = [
@@ -257,8 +328,18 @@ def measure(runs, say):
         ("cable cut: ActiveDown due -> first echo reply", "ms", 0.5, first_reply),
         (f"... to gratuitous ARP with {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded(reaction)),
         (f"... to echo reply with {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded(first_reply)),
+        ("IPv6: ActiveDown due -> first Neighbor Advertisement", "ms", 0.3, with_how(reaction, family=6)),
+        ("IPv6: ActiveDown due -> first echo reply", "ms", 0.5, with_how(first_reply, family=6)),
+        ("virtual MAC: ActiveDown due -> first gratuitous ARP", "ms", 0.3, with_how(reaction, vmac=True)),
+        ("virtual MAC: ActiveDown due -> first echo reply", "ms", 0.5, with_how(first_reply, vmac=True)),
         ("SIGTERM -> priority 0 on the wire", "ms", 0.3, goodbye),
         ("Active frozen: ARP requests it answers after the takeover", "%", 0, frozen),
+        ("Active frozen: Neighbor Solicitations it answers after the takeover", "%", 0, with_how(frozen, family=6)),
+        *((f"lost datagrams per failover, one every {STREAM_US / 1000} ms: {said}{', virtual MAC' if vmac else ''}", "",
+           best_loss(way), losses(way, vmac))
+          for way, said in (("stop", "SIGTERM"), ("cut", "cable cut")) for vmac in (False, True)),
+        (f"failed HTTP requests in {2 * len(WAYS)} failovers, clean stops and cable cuts in turn", "", 2 * len(WAYS),
+         failed_requests),
         (f"Backup's controller: voluntary context switches in {COUNT_S} s", "", 5, sleep_of_backup),
         (f"{RELOADS} reloads (SIGHUP) with {INSTANCES} instances: longest gap between two adverts", "ms", 30, reloads),
     ]
