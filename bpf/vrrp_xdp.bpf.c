@@ -577,12 +577,25 @@ vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 	return guard_of(to);
 }
 
-/* ARP-6, ND-13: counted and told to the controller, which defends at most every 10 s; the kernel sees the frame. */
-vx_inline int conflict(const struct vx_eth *eth, const struct vx_addr *vip, __u32 slot)
+/* Whether @mac is the virtual one of the router of @slot. */
+vx_inline bool is_vmac_of(const __u8 *mac, __u32 slot)
+{
+	const struct vx_vr_config *cfg = bpf_map_lookup_elem(&vr_config, &slot);
+
+	return cfg && vmac_family(mac) == cfg->family && mac[5] == cfg->vrid;
+}
+
+/*
+ * ARP-6, ND-13: somebody says that @mac has the VIP. Counted and told to the controller, which defends at most every 10 s; the kernel sees the
+ * frame. From and for the virtual MAC it is another router of ours that takes over: FRR announces before its first advert, and not again.
+ */
+vx_inline int conflict(const struct vx_eth *eth, const __u8 *mac, const struct vx_addr *vip, __u32 slot)
 {
 	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
 	struct vx_event ev = { .type = VX_EV_CONFLICT, .slot = slot, .src = *vip };
 
+	if (is_vmac_of(eth->src, slot) && vx_mac_eq(mac, eth->src))
+		return XDP_PASS;
 	count(slot, VX_CTR_VIP_CONFLICT);
 	if (w) {
 		ev.at_ns = bpf_ktime_get_boot_ns();
@@ -640,8 +653,9 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		 */
 		if (v.spa == v.tpa && v.op == VX_BE16(ARP_OP_REQUEST))
 			arp->op = VX_BE16(ARP_OP_REPLY);
-		return role >= VX_ROLE_ACTIVE_MIN ? conflict(eth, &(struct vx_addr){ .w = { v.spa } }, vip->slot)
-						  : XDP_PASS;
+		return role >= VX_ROLE_ACTIVE_MIN
+			       ? conflict(eth, arp->sha, &(struct vx_addr){ .w = { v.spa } }, vip->slot)
+			       : XDP_PASS;
 	}
 	if (lease && v.odd) { /* ARP-5 */
 		count(vip->slot, VX_CTR_ARP_ODD);
@@ -760,7 +774,8 @@ __noinline int nd_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	if (about == ND_CLAIMS) {
 		if (role < VX_ROLE_ACTIVE_MIN || !nd_check(ctx, off, &v, &o) || !nd_foreign(eth, &o, vip->mac))
 			return XDP_PASS;
-		return conflict(eth, v.type == ND_ADVERT ? &v.target : &v.src, vip->slot);
+		return conflict(eth, o.found ? nd_opt_mac(&o) : eth->src, v.type == ND_ADVERT ? &v.target : &v.src,
+				vip->slot);
 	}
 	if (role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, vip->mac)) /* our own frame come back */
 		return XDP_PASS;

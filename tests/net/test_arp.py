@@ -120,6 +120,7 @@ def test_a_backup_that_holds_the_address_on_lo_is_silent(lab, mode):
     change = moved(before, counters(lab, "r2"), ignore=("rx_ok", "rx_absorbed", "rx_csum_rfc5798"))
     assert change == {"arp_drop": 4}
     assert_settled(lab, pair.client, "r1", ["r2"])
+    pair.r2.freeze()  # or it would put the program back
     lab.run("r2", ["ip", "link", "set", "dev", "eth0", "xdpdrv" if mode == "native" else "xdpgeneric", "off"])
     assert lab.mac("r2") in pair.client.who_has(lab.VIP, ["r1", "r2"]), "the silence proved nothing"
 
