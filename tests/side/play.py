@@ -30,9 +30,10 @@ def vrrp_form(frame, mac):
     advert = frames.parse_advert(frame.data)
     if not advert:
         return None
-    head, body = frames.parse_ip(frame.data)
+    six = frames.is6(advert.src)
+    head, body = (frames.parse_ip6 if six else frames.parse_ip)(frame.data)
     form = {"vrid": advert.vrid, "version": advert.version, "priority": advert.priority, "interval": advert.interval,
-            "src": advert.src, "dst": advert.dst, "ttl": head[8], "vips": ",".join(advert.vips),
+            "src": advert.src, "dst": advert.dst, "ttl": head[7 if six else 8], "vips": ",".join(advert.vips),
             "mac": "own" if advert.eth_src == mac else advert.eth_src}
     if advert.version == 2:
         form["auth"] = f"{body[4]}:{body[-8:].rstrip(bytes(1)).decode('ascii', 'replace')}"
@@ -55,8 +56,9 @@ class Ear:
         form = vrrp_form(frame, self.mac)
         if form:
             self.adverts.append((frame.t, form))
-        elif frames.is_garp(frame.data):
-            addr = frames.parse_arp(frame.data).spa
+        elif frames.is_garp(frame.data) or frames.is_una(frame.data):
+            claim = frames.parse_arp(frame.data)
+            addr = claim.spa if claim else frames.parse_na(frame.data).target
             self.garps[addr] = self.garps.get(addr, 0) + 1
         return form
 
