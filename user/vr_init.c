@@ -366,26 +366,34 @@ void vrs_statics(struct vrs *v, const struct conf *c, bool *installed, bool del)
 	vrs_commit(v);
 }
 
-/* By name they were two interfaces, the parent with a VLAN id and the VLAN device itself; conf_name_vlans() has made them one. */
+/*
+ * By name they were two interfaces, the parent with a VLAN id and the VLAN device itself; conf_name_vlans() has made them one. Nor is there a
+ * program on a VLAN device that is reached with its parent's, so nothing can be reached through it in turn.
+ */
+static int check_vlan_pair(const struct conf_vr *a, const struct conf_vr *b)
+{
+	if (!b->vlan && !strcmp(a->ifname, b->ifname)) {
+		log_err("%s: its interface is the one that %s reaches with a VLAN id; name it the same way in both",
+			b->name, a->name);
+		return 2;
+	}
+	if (b->vlan && !strcmp(a->ifname, b->parent)) {
+		log_err("%s: %s is itself reached with a VLAN id, by %s; use %s as the interface, without a VLAN id",
+			b->name, b->parent, a->name, b->ifname);
+		return 2;
+	}
+	return 0;
+}
+
 int vrs_check_vlans(const struct conf *c)
 {
 	size_t i, k;
+	int rc = 0;
 
-	for (i = 0; i < c->nvrs; i++) {
-		const struct conf_vr *a = &c->vrs[i];
-
-		for (k = 0; a->vlan && k < c->nvrs; k++) {
-			const struct conf_vr *b = &c->vrs[k];
-
-			if (b->vlan || strcmp(a->ifname, b->ifname))
-				continue;
-			log_err("%s: its interface is the one that %s reaches with a VLAN id; name it the same way in "
-				"both",
-				b->name, a->name);
-			return 2;
-		}
-	}
-	return 0;
+	for (i = 0; i < c->nvrs; i++)
+		for (k = 0; c->vrs[i].vlan && !rc && k < c->nvrs; k++)
+			rc = check_vlan_pair(&c->vrs[i], &c->vrs[k]);
+	return rc;
 }
 
 static int check_interfaces(struct vrs *v)
