@@ -437,7 +437,7 @@ static int check_addresses(const struct vrs *v)
 		const struct vr *r = v->vr[i];
 
 		for (own = k = 0; k < r->iface->naddrs; k++)
-			own += vr_is_source(r, &r->iface->addrs[k]);
+			own += r->iface->addrs[k].addr.family == r->conf->family;
 		for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
 			if (vip->installed && vip->dev == r->iface && vip->conf->addr.family == r->conf->family &&
 			    !own && !r->conf->src.family) {

@@ -67,8 +67,6 @@ struct vr_if *vr_if_xdp(struct vr_if *f);
 /* What the data plane knows @f by; @a's ifindex and VLAN are set. */
 void vr_if_key(const struct vr_if *f, struct dp_addr *a);
 struct vr_if *vrs_if(const struct vrs *v, const char *name);
-/* Whether adverts of @r can come from @a. */
-bool vr_is_source(const struct vr *r, const struct nl_addr *a);
 /* Looks at everything @r depends on: FSM-12 where it cannot work, Startup where it can again, and its priority. */
 void vr_follow(struct vr *r, uint64_t now_ns);
 void vrs_follow_all(struct vrs *v);

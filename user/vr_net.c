@@ -50,7 +50,7 @@ static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, const struc
  * Whether adverts can come from @a: of the router's family, and of IPv6 link-local (RFC 9568 5.1.2.1) but for unicast peers elsewhere, that
  * would not know which link is meant. One that the kernel still tests for duplicates is not ours yet (RFC 4862 5.4).
  */
-bool vr_is_source(const struct vr *r, const struct nl_addr *a)
+static bool is_source(const struct vr *r, const struct nl_addr *a)
 {
 	const struct conf_vr *c = r->conf;
 
@@ -72,7 +72,7 @@ static struct vx_addr source_of(const struct vr *r)
 	for (i = 0; i < f->naddrs; i++) {
 		const struct nl_addr *a = &f->addrs[i];
 
-		if (!vr_is_source(r, a))
+		if (!is_source(r, a))
 			continue;
 		if (!a->secondary)
 			return vr_conf_addr(&a->addr);
