@@ -10,6 +10,7 @@
 #include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -19,9 +20,10 @@ enum {
 	BATCH = 200, /* so many errors at once do not overflow the receive buffer */
 	WATCH_RCVBUF = 4 << 20,
 	LINK_BUCKETS = 1024,
-	SETTLE_NS = 5 * 1000 * 1000,
-	SETTLE_TRIES = 100,
-	SENT = 1, /* in nl_change.err: the kernel has not objected yet */
+	SETTLE_NAP_NS = 20 * 1000,
+	SETTLE_TRIES =
+		200, /* some milliseconds in all; naps of 5 us were too short for the work queue to get anywhere */
+	SENT = 1,    /* in nl_change.err: the kernel has not objected yet */
 };
 
 /* A name of the table that nl_ifindex() reads. */
@@ -761,9 +763,18 @@ static bool is_local(struct nl *nl, const struct conf_vip *vip)
 	return local;
 }
 
+/* Asleep, because the work queue may need this CPU, whatever priority we have; without slack, which is 50 us, as the takeover waits. */
+static void nap(void)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_NAP_NS };
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	nanosleep(&pause, NULL);
+	prctl(PR_SET_TIMERSLACK, 0); /* the default again */
+}
+
 void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
 {
-	const struct timespec pause = { .tv_nsec = SETTLE_NS / SETTLE_TRIES };
 	unsigned int tries = SETTLE_TRIES;
 	size_t i;
 
@@ -772,9 +783,7 @@ void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
 
 		if (!c->addr || c->del || c->err || c->addr->addr.family != 6)
 			continue;
-		while (tries && !is_local(nl, c->addr)) { /* asleep: the work queue may need this CPU */
-			nanosleep(&pause, NULL);
-			tries--;
-		}
+		for (; tries && !is_local(nl, c->addr); tries--)
+			nap();
 	}
 }
