@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
+
+#define HANDOVER_MAX_NS (30 * VX_NS_PER_MS)
 
 enum {
 	TIMERS_PER_VR = 6,
@@ -699,9 +702,39 @@ int vrs_start(struct vrs *v)
 	return 0;
 }
 
-void vrs_stop(struct vrs *v)
+/*
+ * How long the others need at most to take over from us: Skew_Time is below one interval. Beyond some milliseconds it does not matter, they are
+ * not yet at it.
+ */
+static uint64_t handover_ns(const struct vrs *v)
+{
+	uint64_t longest = 0;
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++)
+		if (v->vr[i]->fsm.state == FSM_ACTIVE && v->vr[i]->fsm.adver_ns > longest)
+			longest = v->vr[i]->fsm.adver_ns;
+	return longest < HANDOVER_MAX_NS ? longest : HANDOVER_MAX_NS;
+}
+
+/*
+ * To take a program off an interface keeps the kernel's lock on network settings for milliseconds. Containers on one machine share that
+ * lock: a router in another one could not set its addresses meanwhile.
+ */
+static void rest(uint64_t until_ns)
 {
 	uint64_t now_ns = loop_now_ns();
+	struct timespec pause = { 0 };
+
+	if (now_ns >= until_ns)
+		return;
+	pause.tv_nsec = until_ns - now_ns;
+	nanosleep(&pause, NULL);
+}
+
+void vrs_stop(struct vrs *v)
+{
+	uint64_t now_ns = loop_now_ns(), rest_ns = handover_ns(v);
 	size_t i;
 
 	if (!v->start_ns)
@@ -723,6 +756,7 @@ void vrs_stop(struct vrs *v)
 	v->track = NULL;
 	v->notify = NULL;
 	exec_drain(v->exec, VX_NS_PER_S); /* KA-18: scripts get a second */
+	rest(now_ns + rest_ns);
 }
 
 void vrs_fini(struct vrs *v)
