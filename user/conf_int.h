@@ -31,7 +31,7 @@ struct conf_common {
 
 enum conf_auth_type { CONF_AUTH_NONE, CONF_AUTH_PASS, CONF_AUTH_AH };
 
-/* What the file says about one instance; index as in conf->vrs. @common comes first: see conf_val_base(). */
+/* What the file says about one instance; index as in conf->vrs. @common comes first, as in struct conf_defs: a keyword's offset serves for both. */
 struct conf_inst {
 	struct conf_common common;
 	struct conf_val state, priority, vrid, advert_ns, preempt, preempt_delay, auth_type, auth_pass, accept, no_vip;
