@@ -61,7 +61,7 @@ struct {
 	__type(value, struct vx_addr_val);
 } addr6 SEC(".maps");
 
-/* Written by user. Senders that a unicast virtual router listens to (RX-34). */
+/* Written by user. Senders that a virtual router listens to, if not to everybody (RX-34). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
@@ -289,13 +289,14 @@ static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr
 vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *cfg, const struct advert *a,
 			     struct vx_event *ev)
 {
-	__u64 adver_ns = cfg->version == 3 ? a->adver_ns : cfg->adver_ns, now_ns = ev->at_ns;
+	__u64 adver_ns = cfg->version == 3 ? decide_learn_ns(a->adver_ns, cfg->max_adver_ns) : cfg->adver_ns;
+	__u64 now_ns = ev->at_ns;
 	bool changed;
 
 	bool preempt = decide_preempts(cfg->flags & VX_CFG_PREEMPT, cfg->preempt_delay_ns, &w->lower_ns, cfg->priority,
 				       a->priority, now_ns);
 
-	switch (decide_backup(cfg->priority, preempt, a->priority)) {
+	switch (decide_backup(cfg->priority, preempt, &w->src, a->priority, &a->src)) {
 	case DECIDE_DISCARD:
 		return false;
 	case DECIDE_HANDOVER:
@@ -303,7 +304,8 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		if (vx_addr_none(&w->src)) /* the first we hear of it is that it leaves */
 			w->src = a->src;
 		w->priority = 0;
-		watch_arm(w, now_ns + decide_skew_ns(cfg->version, cfg->priority, w->adver_ns), now_ns);
+		watch_arm(w, now_ns + decide_handover_ns(cfg->version, cfg->priority, cfg->handover_ns, w->adver_ns),
+			  now_ns);
 		ev->type = VX_EV_PRIO0;
 		return true;
 	case DECIDE_REFRESH:
@@ -479,7 +481,7 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row, __
 		w = bpf_map_lookup_elem(&vr_watch, &row);
 		if (!lk.cfg || !w)
 			return XDP_PASS;
-		if (lk.cfg->flags & VX_CFG_UNICAST) {
+		if (lk.cfg->flags & (VX_CFG_UNICAST | VX_CFG_PEERS)) {
 			struct vx_peer_key k = { .slot = row, .addr = a.src };
 
 			lk.peer = bpf_map_lookup_elem(&peers, &k);

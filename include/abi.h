@@ -7,7 +7,7 @@
  *   vr_index   hash vx_vr_key           user        advert -> slot of its virtual router; VRID 0: the interface's own entry
  *   addr4      hash vx_addr4_key        user        IPv4 addresses that matter: VIPs, also of other interfaces, and this interface's own
  *   addr6      hash vx_addr6_key        user        the same of IPv6
- *   peers      hash vx_peer_key         user        who may send to a unicast virtual router
+ *   peers      hash vx_peer_key         user        who may send to a virtual router that does not listen to everybody
  *   filter     array[1], mmap           user        one bit per hash of an address in addr4 or addr6: frames of strangers stop here
  *   vr_config  array[slot]              user        what is fixed between reloads
  *   vr_role    array[slot], mmap        user        one word: Initialize, Backup, or Active until
@@ -22,7 +22,7 @@
 
 #include "base.h"
 
-#define VX_ABI_VERSION 5
+#define VX_ABI_VERSION 6
 
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
@@ -93,6 +93,7 @@ enum {
 	VX_CFG_NO_ACCEPT = 1 << 4, /* Accept_Mode is false (DP-4) */
 	VX_CFG_VMAC = 1 << 5,      /* speaks with 00:00:5e:00:01:VRID, IPv6 with 00:00:5e:00:02:VRID (WF-14) */
 	VX_CFG_FIRST_LL = 1 << 6,  /* IPv6: our first VIP is link-local, so theirs has to be (RX-30) */
+	VX_CFG_PEERS = 1 << 7,     /* multicast, and yet only who is in `peers` may send (RX-34) */
 };
 
 struct vx_vr_config {
@@ -105,6 +106,8 @@ struct vx_vr_config {
 	__u64 adver_ns;         /* own Advertisement_Interval */
 	__u64 vip_sum;          /* advert_addr_mix() over the VIPs, summed: adverts are compared as sets (WF-3) */
 	__u64 preempt_delay_ns; /* KA-22; 0: none */
+	__u64 handover_ns;      /* decide_handover_ns(); 0: Skew_Time as in the RFC */
+	__u64 max_adver_ns;     /* longest Active_Adver_Interval that is learned (SEC-9); 0: any */
 	__u8 auth[8];           /* v2 type 1 (WF-7) */
 	__u8 vrid;
 	__u8 family;
@@ -275,9 +278,9 @@ _Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key
 _Static_assert(sizeof(struct vx_addr6_key) == 24, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_peer_key) == 20, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
-_Static_assert(sizeof(struct vx_vr_config) == 96, "abi: vr_config");
+_Static_assert(sizeof(struct vx_vr_config) == 112, "abi: vr_config");
 _Static_assert(sizeof(struct vx_addr_val) == 24, "abi: addr4, addr6");
-_Static_assert(offsetof(struct vx_vr_config, vrid) == 80, "abi: vr_config.vrid");
+_Static_assert(offsetof(struct vx_vr_config, vrid) == 96, "abi: vr_config.vrid");
 _Static_assert(sizeof(struct vx_event) == 56, "abi: event");
 _Static_assert(sizeof(struct vx_vr_watch) == 136, "abi: vr_watch");
 _Static_assert(offsetof(struct vx_vr_watch, src) == 112, "abi: vr_watch.src");

@@ -71,7 +71,7 @@ struct advert {
 /* What the caller found in its maps about an advert. */
 struct advert_lookup {
 	const struct vx_vr_config *cfg; /* NULL: VRID not configured here */
-	const struct vx_peer_val *peer; /* NULL: source is not a configured peer */
+	const struct vx_peer_val *peer; /* NULL: source is not a configured peer, or nobody asked */
 	bool own_src;                   /* source is an address of this interface (RX-15) */
 };
 
@@ -397,7 +397,7 @@ vx_inline enum vx_ctr advert_check_body(const struct advert *a, const struct adv
 	}
 	if (unicast_vr == multicast || (multicast && !vx_addr_eq(&a->dst, &cfg->group))) /* RX-33 */
 		return VX_CTR_RX_CAST;
-	if (unicast_vr) {
+	if (cfg->flags & (VX_CFG_UNICAST | VX_CFG_PEERS)) {
 		if (!lk->peer) /* RX-34 */
 			return VX_CTR_RX_PEER;
 		if (a->ttl < lk->peer->min_ttl || a->ttl > lk->peer->max_ttl) /* RX-35 */

@@ -25,6 +25,22 @@ vx_inline __u64 decide_down_ns(__u8 version, __u8 priority, __u8 down_adverts, _
 }
 
 /*
+ * ActiveDown after the Active Router's priority 0 (FSM-B3): Skew_Time, or its share of @handover_ns where a faster hand-over is
+ * configured. In both the Backups wait in the order of their priorities. It changes nothing on the wire.
+ */
+vx_inline __u64 decide_handover_ns(__u8 version, __u8 priority, __u64 handover_ns, __u64 active_adver_ns)
+{
+	return handover_ns ? ((256 - priority) * handover_ns + 255) / 256
+			   : decide_skew_ns(version, priority, active_adver_ns);
+}
+
+/* What is learned of the interval in an advert (FSM-B4): no more than @max_ns, or who can send once could silence us for two minutes (SEC-9). */
+vx_inline __u64 decide_learn_ns(__u64 adver_ns, __u64 max_ns)
+{
+	return max_ns && adver_ns > max_ns ? max_ns : adver_ns;
+}
+
+/*
  * The lease of an Active whose advert left at @sent_ns: silent 1/8 interval before the first peer may speak, which is 3
  * intervals and a skew that short-interval peers truncate to 0 after it heard that advert. Peers that are told to wait for fewer adverts
  * shorten it; at one advert all that is left is part of the skew. Peers that wait longer do not lengthen it: they may not all do so.
@@ -53,7 +69,7 @@ vx_inline enum vx_ev decide_active(__u8 priority, const struct vx_addr *src, __u
 }
 
 enum decide_backup {
-	DECIDE_DISCARD,  /* FSM-B5: the timer keeps running, nothing is learned */
+	DECIDE_DISCARD,  /* FSM-B5, SEC-5: the timer keeps running, nothing is learned */
 	DECIDE_REFRESH,  /* FSM-B4: learn, ActiveDown = Active_Down_Interval */
 	DECIDE_HANDOVER, /* FSM-B3: ActiveDown = Skew_Time of the running interval */
 };
@@ -76,11 +92,15 @@ vx_inline bool decide_preempts(bool preempt, __u64 delay_ns, __u64 *lower_ns, __
 	return now_ns - *lower_ns >= delay_ns;
 }
 
-/* A Backup's decision; the sender's address does not matter (FSM-B6). */
-vx_inline enum decide_backup decide_backup(__u8 priority, bool preempt, __u8 rx_priority)
+/*
+ * A Backup's decision. The sender's address @rx_src matters in one case only (FSM-B6): that somebody leaves who is not the Active Router
+ * @active_src, as far as one is known, is no reason to take over from it (SEC-5).
+ */
+vx_inline enum decide_backup decide_backup(__u8 priority, bool preempt, const struct vx_addr *active_src,
+					   __u8 rx_priority, const struct vx_addr *rx_src)
 {
 	if (rx_priority == 0)
-		return DECIDE_HANDOVER;
+		return vx_addr_none(active_src) || vx_addr_eq(active_src, rx_src) ? DECIDE_HANDOVER : DECIDE_DISCARD;
 	if (preempt && rx_priority < priority)
 		return DECIDE_DISCARD;
 	return DECIDE_REFRESH;

@@ -59,7 +59,8 @@ struct scenario {
 	const char *group6; /* NULL: ff02::12 */
 	__u32 groups;       /* so many from ADDR_GROUP_OWN or A6_GROUP_OWN on are listened to on the interface */
 	int down_adverts;
-	__u64 preempt_delay_ns;
+	bool peers; /* multicast, and only ADDR_PEER may send */
+	__u64 preempt_delay_ns, handover_ns, max_adver_ns;
 };
 
 /* The virtual router: VRID 51, priority 90, 1 s, one VIP. As Backup it has heard 192.0.2.1 with priority 100. */
@@ -152,9 +153,11 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 		.group = scenario_pick(s, s->group ? s->group : ADDR_GROUP, s->group6 ? s->group6 : A6_GROUP, 0),
 		.down_adverts = (__u8)s->down_adverts,
 		.preempt_delay_ns = s->preempt_delay_ns,
+		.handover_ns = s->handover_ns,
+		.max_adver_ns = s->max_adver_ns,
 		.flags = s->csum | (s->no_preempt ? 0 : VX_CFG_PREEMPT) | (s->unicast ? VX_CFG_UNICAST : 0) |
-			 (s->no_accept ? VX_CFG_NO_ACCEPT : 0) | (s->vmac ? VX_CFG_VMAC : 0) |
-			 (s->family == 6 && !s->global ? VX_CFG_FIRST_LL : 0),
+			 (s->peers ? VX_CFG_PEERS : 0) | (s->no_accept ? VX_CFG_NO_ACCEPT : 0) |
+			 (s->vmac ? VX_CFG_VMAC : 0) | (s->family == 6 && !s->global ? VX_CFG_FIRST_LL : 0),
 		.adver_ns = VX_NS_PER_S,
 		.vrid = 51,
 		.family = scenario_family(s),
@@ -253,7 +256,7 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 	for (i = 0; i < (int)s->groups; i++)
 		scenario_addr(dp, &cfg, bits, scenario_pick(s, ADDR_GROUP_OWN, A6_GROUP_OWN, (__u32)i), 0,
 			      VX_ADDR_GROUP, MAC_GROUP);
-	if (s->unicast)
+	if (s->unicast || s->peers)
 		dp->put(DP_PEERS, &peer, &ttl);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
 	dp->put(DP_VR_ROLE, &slot, &role);

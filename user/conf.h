@@ -254,6 +254,11 @@ struct conf_vr {
 	bool auth_pass_set;           /* v2 auth type 1 (WF-7); else type 0 */
 	uint8_t auth_pass[CONF_AUTH_LEN];
 	uint64_t preempt_delay_ns; /* KA-22 */
+	uint64_t
+		handover_ns; /* xdp_handover_skew: priority 0 is followed after this share of Skew_Time's; 0: as in the RFC */
+	uint64_t max_adver_ns; /* xdp_max_advert_int: longest interval that is learned (SEC-9); 0: any */
+	uint64_t
+		link_settle_ns; /* xdp_link_settle: with a link that came up and delivers nothing yet it waits so long; 0: not at all */
 	unsigned int down_adverts; /* KA-23: 1..100, default 3 */
 	struct conf_addr src;      /* mcast_src_ip / unicast_src_ip / --src; family 0: one of the interface's own */
 	struct conf_addr group;    /* mcast_dst_ip or vrrp_mcast_group4/6; family 0: the standard's */
@@ -275,6 +280,8 @@ struct conf_vr {
 	size_t nexcluded;
 	struct conf_peer *peers;
 	size_t npeers;
+	struct conf_peer *allowed; /* xdp_peers: who may send to a multicast router (RX-34), TTL 255; none: everybody */
+	size_t nallowed;
 	struct conf_route *routes;
 	size_t nroutes;
 	struct conf_rule *rules;
@@ -352,6 +359,8 @@ struct conf_globals {
 	unsigned int child_wait_s;
 	bool strict;                 /* vrrp_strict */
 	enum conf_replaced replaced; /* xdp_replaced */
+	bool control_group_set;      /* xdp_control_group */
+	uint32_t control_gid;        /* who may use the control socket beside root */
 };
 
 struct conf {

@@ -40,6 +40,8 @@ const char *fsm_why_name(enum fsm_why w)
 		return "another router took over while this one was stalled";
 	case FSM_WHY_SYNC:
 		return "another member of the sync group is Backup";
+	case FSM_WHY_FENCED:
+		return "hung, and the guardian has handed over";
 	case FSM_WHY_SHUTDOWN:
 		return "shutdown";
 	}
@@ -78,7 +80,7 @@ static void learn(struct fsm *f, const struct fsm_event *ev)
 {
 	f->active_src = ev->src;
 	f->active_priority = ev->priority;
-	f->active_adver_ns = f->version == 3 ? ev->adver_ns : f->adver_ns;
+	f->active_adver_ns = f->version == 3 ? decide_learn_ns(ev->adver_ns, f->max_adver_ns) : f->adver_ns;
 }
 
 static unsigned int initialize_step(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns)
@@ -97,6 +99,7 @@ static unsigned int initialize_step(struct fsm *f, const struct fsm_event *ev, u
 	case FSM_EV_ADVERT: /* FSM-I3 */
 	case FSM_EV_SYNC_BACKUP:
 	case FSM_EV_SYNC_WAIT:
+	case FSM_EV_FENCED:
 		break;
 	}
 	return 0;
@@ -107,14 +110,15 @@ static unsigned int backup_advert(struct fsm *f, const struct fsm_event *ev)
 	bool preempt =
 		decide_preempts(f->preempt, f->preempt_delay_ns, &f->lower_ns, f->priority, ev->priority, ev->at_ns);
 
-	switch (decide_backup(f->priority, preempt, ev->priority)) {
+	switch (decide_backup(f->priority, preempt, &f->active_src, ev->priority, &ev->src)) {
 	case DECIDE_DISCARD:
 		return 0;
 	case DECIDE_HANDOVER:
 		if (vx_addr_none(&f->active_src))
 			f->active_src = ev->src;
 		f->active_priority = 0;
-		f->down_ns = ev->at_ns + decide_skew_ns(f->version, f->priority, f->active_adver_ns);
+		f->down_ns =
+			ev->at_ns + decide_handover_ns(f->version, f->priority, f->handover_ns, f->active_adver_ns);
 		return FSM_ACT_ARM_DOWN;
 	case DECIDE_REFRESH:
 		break;
@@ -144,6 +148,7 @@ static unsigned int backup_step(struct fsm *f, const struct fsm_event *ev, uint6
 	case FSM_EV_STARTUP:
 	case FSM_EV_ADVER_TIMER:
 	case FSM_EV_SYNC_BACKUP:
+	case FSM_EV_FENCED:
 		break;
 	}
 	return 0;
@@ -207,6 +212,8 @@ static unsigned int active_step(struct fsm *f, const struct fsm_event *ev, uint6
 		return active_advert(f, ev, now_ns);
 	case FSM_EV_SYNC_BACKUP:
 		return FSM_ACT_RELEASE | enter_backup(f, FSM_WHY_SYNC, now_ns, now_ns);
+	case FSM_EV_FENCED: /* once more priority 0: an advert may have left behind the guardian's, and taken it back */
+		return FSM_ACT_RELEASE | FSM_ACT_PRIORITY_0 | enter_backup(f, FSM_WHY_FENCED, now_ns, now_ns);
 	case FSM_EV_SYNC_WAIT:
 	case FSM_EV_STARTUP:
 	case FSM_EV_DOWN_TIMER:

@@ -21,6 +21,7 @@ enum fsm_ev {
 	FSM_EV_ADVERT,
 	FSM_EV_SYNC_BACKUP, /* a member of the sync group became Backup (KA-26) */
 	FSM_EV_SYNC_WAIT, /* Active_Down_Timer, but other members of the sync group do not want to be Active (KA-25) */
+	FSM_EV_FENCED,    /* the guardian has said for us that we leave */
 };
 
 struct fsm_event {
@@ -56,6 +57,7 @@ enum fsm_why {
 	FSM_WHY_GREATER,   /* FSM-A4 by address */
 	FSM_WHY_STALLED,   /* another router took over while this one was silent past its lease (SEC-29) */
 	FSM_WHY_SYNC,      /* another member of the sync group is Backup */
+	FSM_WHY_FENCED,    /* this one hung, and its guardian has handed over */
 	FSM_WHY_SHUTDOWN,
 };
 
@@ -72,6 +74,8 @@ struct fsm {
 	struct vx_addr src;
 	uint64_t adver_ns;
 	uint64_t preempt_delay_ns; /* KA-22 */
+	uint64_t handover_ns;      /* decide_handover_ns() */
+	uint64_t max_adver_ns;     /* decide_learn_ns() */
 	/* state; written by fsm_step() and fsm_sent() only */
 	enum fsm_state state;
 	enum fsm_why why;

@@ -37,6 +37,8 @@ void vr_configure(struct vr *r)
 	r->fsm.adver_ns = k->adver_ns = c->adver_ns;
 	r->fsm.down_adverts = k->down_adverts = c->down_adverts;
 	r->fsm.preempt_delay_ns = k->preempt_delay_ns = c->preempt_delay_ns;
+	r->fsm.handover_ns = k->handover_ns = c->handover_ns;
+	r->fsm.max_adver_ns = k->max_adver_ns = c->max_adver_ns;
 	r->fsm.lower_prio_no_advert = c->lower_prio_no_advert;
 	r->fsm.higher_prio_send_advert = c->higher_prio_send_advert;
 	r->fsm.ignore_adverts = c->owner_ignore_adverts && c->priority == 255;
@@ -64,6 +66,8 @@ void vr_configure(struct vr *r)
 	}
 	if (!c->accept)
 		k->flags |= VX_CFG_NO_ACCEPT;
+	if (!c->unicast && c->nallowed)
+		k->flags |= VX_CFG_PEERS;
 	if (c->family == 6 && r->nadvertised && conf_addr_link_local(&c->vips[0].addr))
 		k->flags |= VX_CFG_FIRST_LL;
 }
@@ -305,7 +309,8 @@ struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *c)
 		size_t n = vr_addrs(&c->vrs[i], carries);
 
 		s.addrs += n + n / 2 + 2;
-		s.peers += c->vrs[i].npeers + c->vrs[i].npeers / 2;
+		n = c->vrs[i].npeers + c->vrs[i].nallowed;
+		s.peers += n + n / 2;
 	}
 	return s;
 }

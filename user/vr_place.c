@@ -161,13 +161,14 @@ static void del_peer(struct vr *r, const struct conf_peer *p)
 
 int vr_peers_place(struct vr *r, bool present)
 {
+	const struct conf_vr *c = r->conf;
+	size_t i, n = c->unicast ? c->npeers : c->nallowed;
 	int err = 0;
-	size_t i;
 
 	if (!dp_loaded(r->all->dp))
 		return 0;
-	for (i = 0; !err && r->conf->unicast && i < r->conf->npeers; i++) {
-		const struct conf_peer *p = &r->conf->peers[i];
+	for (i = 0; !err && i < n; i++) {
+		const struct conf_peer *p = c->unicast ? &c->peers[i] : &c->allowed[i];
 
 		if (present)
 			err = place_peer(r, p);

@@ -100,7 +100,7 @@ static int check_room(const struct vrs *v, const struct conf *c)
 	}
 	for (i = 0; i < c->nvrs; i++) {
 		addrs += vr_addrs(&c->vrs[i], carries) + 1;
-		peers += c->vrs[i].npeers;
+		peers += c->vrs[i].npeers + c->vrs[i].nallowed;
 	}
 	if (vrs <= v->sizes.vrs && addrs <= v->sizes.addrs && peers <= v->sizes.peers && carries <= v->sizes.ifs)
 		return 0;
@@ -385,15 +385,21 @@ static void remove_routes(struct vr *r, struct vr *made)
 				 &(struct vr_change){ .vr = r, .installed = &r->routes[i].installed });
 }
 
-static bool same_peers(const struct conf_vr *a, const struct conf_vr *b)
+static bool same_list(const struct conf_peer *a, size_t na, const struct conf_peer *b, size_t nb)
 {
 	size_t i;
 
-	for (i = 0; i < a->npeers && i < b->npeers; i++)
-		if (!conf_addr_eq(&a->peers[i].addr, &b->peers[i].addr) || a->peers[i].ttl_set != b->peers[i].ttl_set ||
-		    a->peers[i].min_ttl != b->peers[i].min_ttl || a->peers[i].max_ttl != b->peers[i].max_ttl)
+	for (i = 0; i < na && i < nb; i++)
+		if (!conf_addr_eq(&a[i].addr, &b[i].addr) || a[i].ttl_set != b[i].ttl_set ||
+		    a[i].min_ttl != b[i].min_ttl || a[i].max_ttl != b[i].max_ttl)
 			return false;
-	return a->npeers == b->npeers;
+	return na == nb;
+}
+
+static bool same_peers(const struct conf_vr *a, const struct conf_vr *b)
+{
+	return same_list(a->peers, a->npeers, b->peers, b->npeers) &&
+	       same_list(a->allowed, a->nallowed, b->allowed, b->nallowed);
 }
 
 /* Timers that run by the old interval go over to the new one. */

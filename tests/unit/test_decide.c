@@ -160,10 +160,41 @@ static void a_backup_refreshes_discards_or_hands_over(void **state __attribute__
 		{ 100, false, 255, DECIDE_REFRESH }, { 255, true, 255, DECIDE_REFRESH },
 		{ 255, true, 254, DECIDE_DISCARD },
 	};
+	const struct vx_addr active = vx_addr4(VX_BE32(0xc0000201));
 	size_t i;
 
 	for (i = 0; i < VX_ARRAY_LEN(rows); i++)
-		assert_int_equal(decide_backup(rows[i].priority, rows[i].preempt, rows[i].rx), rows[i].want);
+		assert_int_equal(decide_backup(rows[i].priority, rows[i].preempt, &active, rows[i].rx, &active),
+				 rows[i].want);
+}
+
+/* SEC-5 */
+static void only_the_active_router_hands_over(void **state __attribute__((unused)))
+{
+	const struct vx_addr none = { 0 }, active = vx_addr4(VX_BE32(0xc0000201)),
+			     other = vx_addr4(VX_BE32(0xc0000209));
+
+	assert_int_equal(decide_backup(100, true, &active, 0, &active), DECIDE_HANDOVER);
+	assert_int_equal(decide_backup(100, true, &active, 0, &other), DECIDE_DISCARD);
+	assert_int_equal(decide_backup(100, false, &active, 0, &other), DECIDE_DISCARD);
+	assert_int_equal(decide_backup(100, true, &none, 0, &other), DECIDE_HANDOVER);
+	assert_int_equal(decide_backup(100, true, &active, 101, &other), DECIDE_REFRESH);
+}
+
+/* Fast hand-over keeps the order of the priorities: the best of several Backups is first. */
+static void a_fast_handover_is_a_share_of_what_is_configured(void **state __attribute__((unused)))
+{
+	assert_int_equal(decide_handover_ns(3, 150, VX_NS_PER_MS, VX_NS_PER_S), 414063);
+	assert_int_equal(decide_handover_ns(2, 254, VX_NS_PER_MS, VX_NS_PER_S), 7813);
+	assert_int_equal(decide_handover_ns(3, 150, 0, VX_NS_PER_S), decide_skew_ns(3, 150, VX_NS_PER_S));
+}
+
+/* SEC-9 */
+static void a_learned_interval_is_bounded_where_that_is_configured(void **state __attribute__((unused)))
+{
+	assert_int_equal(decide_learn_ns(40950 * VX_NS_PER_MS, 0), 40950 * VX_NS_PER_MS);
+	assert_int_equal(decide_learn_ns(40950 * VX_NS_PER_MS, VX_NS_PER_S), VX_NS_PER_S);
+	assert_int_equal(decide_learn_ns(10 * VX_NS_PER_MS, VX_NS_PER_S), 10 * VX_NS_PER_MS);
 }
 
 /* The lease ends an eighth of an interval before the first peer may speak, even one whose skew is truncated to nothing. */
@@ -258,6 +289,9 @@ int main(void)
 		TEST(equal_priorities_are_settled_by_the_ipv6_address),
 		TEST(an_active_tells_three_kinds_of_adverts_apart),
 		TEST(a_backup_refreshes_discards_or_hands_over),
+		TEST(only_the_active_router_hands_over),
+		TEST(a_fast_handover_is_a_share_of_what_is_configured),
+		TEST(a_learned_interval_is_bounded_where_that_is_configured),
 		TEST(the_lease_ends_before_any_peer_takes_over),
 		TEST(fewer_down_adverts_shorten_both_timer_and_lease),
 		TEST(preemption_waits_from_the_first_lower_advert_on),

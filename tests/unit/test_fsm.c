@@ -163,6 +163,54 @@ static void priority_0_counts_although_nopreempt(void **state) /* FSM-B3, KA-21 
 	assert_int_equal(f.down_ns, T0 + S + 609375000ULL);
 }
 
+static void priority_0_of_another_than_the_active_router_is_no_goodbye(void **state) /* SEC-5 */
+{
+	struct fsm f = backup(3, 100, true, S);
+	uint64_t down_ns;
+
+	(void)state;
+	advert(&f, 200, PEER_IP, S, T0);
+	down_ns = f.down_ns;
+	assert_int_equal(advert(&f, 0, IP(0x0a000015U), S, T0 + S), 0);
+	assert_int_equal(f.down_ns, down_ns);
+	assert_int_equal(f.active_priority, 200);
+}
+
+static void priority_0_leaves_backup_a_share_of_the_fast_handover(void **state) /* FSM-B3 */
+{
+	struct fsm f = backup(3, 150, true, S);
+
+	(void)state;
+	f.handover_ns = VX_NS_PER_MS;
+	advert(&f, 200, PEER_IP, S, T0);
+	assert_int_equal(advert(&f, 0, PEER_IP, S, T0 + S), FSM_ACT_ARM_DOWN);
+	assert_int_equal(f.down_ns, T0 + S + 414063ULL);
+}
+
+static void a_learned_interval_is_bounded(void **state) /* SEC-9 */
+{
+	struct fsm f = backup(3, 100, true, S);
+
+	(void)state;
+	f.max_adver_ns = 2 * S;
+	advert(&f, 200, PEER_IP, 40 * S, T0);
+	assert_int_equal(f.active_adver_ns, 2 * S);
+}
+
+/* What the guardian has said for us is not taken back: another may be Active on the strength of it. */
+static void an_active_that_was_fenced_hands_over(void **state)
+{
+	struct fsm f = active(3, 100, true, S);
+
+	(void)state;
+	assert_int_equal(simple(&f, FSM_EV_FENCED, T0 + S), FSM_ACT_RELEASE | FSM_ACT_PRIORITY_0 | FSM_ACT_ARM_DOWN);
+	assert_int_equal(f.state, FSM_BACKUP);
+	assert_int_equal(f.why, FSM_WHY_FENCED);
+	assert_int_equal(f.lease_ns, 0);
+	assert_int_equal(f.down_ns, T0 + S + 3609375000ULL);
+	assert_int_equal(simple(&f, FSM_EV_FENCED, T0 + 2 * S), 0);
+}
+
 static void backup_learns_the_interval_of_a_higher_priority(void **state) /* FSM-B4 */
 {
 	struct fsm f = backup(3, 100, true, S);
@@ -515,6 +563,10 @@ int main(void)
 		cmocka_unit_test(a_member_of_a_sync_group_yields_without_a_word),
 		cmocka_unit_test(a_member_that_times_out_alone_waits_again),
 		cmocka_unit_test(an_owner_among_others_starts_as_backup),
+		cmocka_unit_test(priority_0_of_another_than_the_active_router_is_no_goodbye),
+		cmocka_unit_test(priority_0_leaves_backup_a_share_of_the_fast_handover),
+		cmocka_unit_test(a_learned_interval_is_bounded),
+		cmocka_unit_test(an_active_that_was_fenced_hands_over),
 		cmocka_unit_test(a_new_priority_shifts_the_running_timer),
 		cmocka_unit_test(answers_to_other_priorities_are_as_configured),
 	};
