@@ -181,10 +181,9 @@ vx_inline bool push(const struct vx_event *ev)
 	return ok;
 }
 
-vx_inline void push_limited(struct vx_vr_watch *w, const struct vx_event *ev, enum vx_ev class, __u64 period_ns,
-			    __u32 burst)
+vx_inline void push_limited(struct vx_vr_watch *w, const struct vx_event *ev, enum vx_ev class)
 {
-	if (decide_bucket(&w->bucket_ns[class], ev->at_ns, period_ns, burst))
+	if (decide_bucket(&w->bucket_ns[class], ev->at_ns, DECIDE_EV_PERIOD_NS, DECIDE_EV_BURST))
 		push(ev);
 	else
 		count(ev->slot, VX_CTR_EV_LIMITED);
@@ -368,7 +367,7 @@ vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *
 	if (!wake)
 		n->c[VX_CTR_RX_ABSORBED]++;
 	else if (ev->type < VX_EV_LIMITED)
-		push_limited(w, ev, ev->type, DECIDE_EV_PERIOD_NS, DECIDE_EV_BURST);
+		push_limited(w, ev, ev->type);
 }
 
 /*
@@ -588,7 +587,7 @@ vx_inline bool is_vmac_of(const __u8 *mac, __u32 slot)
 }
 
 /*
- * ARP-6, ND-13: somebody says that @mac has the VIP. Counted and told to the controller, which defends at most every 10 s; the kernel sees the
+ * ARP-6, ND-13: somebody says that @mac has the VIP. Counted and told to the controller, which defends at once, but not without end; the kernel sees the
  * frame. From and for the virtual MAC it is another router of ours that takes over: FRR announces before its first advert, and not again.
  */
 vx_inline int conflict(const struct vx_eth *eth, const __u8 *mac, const struct vx_addr *vip, __u32 slot)
@@ -602,7 +601,7 @@ vx_inline int conflict(const struct vx_eth *eth, const __u8 *mac, const struct v
 	if (w) {
 		ev.at_ns = bpf_ktime_get_boot_ns();
 		vx_mac_copy(ev.mac, eth->src);
-		push_limited(w, &ev, VX_EV_CONFLICT, DECIDE_CONFLICT_NS, 1);
+		push_limited(w, &ev, VX_EV_CONFLICT);
 	}
 	return XDP_PASS;
 }

@@ -124,7 +124,6 @@ vx_inline bool decide_bucket(__u64 *bucket_ns, __u64 now_ns, __u64 period_ns, __
 
 enum { DECIDE_EV_BURST = 10 };
 #define DECIDE_EV_PERIOD_NS (10 * VX_NS_PER_MS) /* invariant 4: at most 100 wake-ups a second of one class and router */
-#define DECIDE_CONFLICT_NS  (1 * VX_NS_PER_S)
-#define DECIDE_SAID_FOR_NS  (60 * VX_NS_PER_S) /* a refused kind of frame is reported once a minute */
+#define DECIDE_SAID_FOR_NS  (60 * VX_NS_PER_S)  /* a refused kind of frame is reported once a minute */
 
 #endif

@@ -15,7 +15,7 @@ _vrrp_xdp_words()
 {
 	local command=$1 previous=$2
 	case $command,$previous in
-	,*) echo attach run check reload status stats detach version help ;;
+	,*) echo attach run check reload drain undrain status stats detach version help ;;
 	attach,--mode | run,--mode) echo auto native skb ;;
 	attach,--version) echo 2 3 ;;
 	attach,--checksum) echo auto rfc9568 rfc5798 ;;

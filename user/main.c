@@ -21,6 +21,8 @@ static const struct {
 	  "say what is wrong with a keepalived.conf, and what it means with all defaults", cmd_check },
 	{ "reload", "", "read the configuration file again and change what has changed; a wrong file changes nothing",
 	  cmd_reload },
+	{ "drain", "[IFACE|IFACE/VRID|NAME]", "give the role away without stopping, and stay away", cmd_drain },
+	{ "undrain", "[IFACE|IFACE/VRID|NAME]", "take part again", cmd_drain },
 	{ "status", "[--json]", "who is Active, since when and why; timers, lease, XDP mode", cmd_status },
 	{ "stats", "[--json]", "every counter, per virtual router and interface", cmd_stats },
 	{ "detach", "IFACE", "remove what a dead controller left behind", cmd_detach },

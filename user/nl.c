@@ -241,6 +241,15 @@ static uint32_t link_xdp(const struct nlattr *xdp)
 	return 0;
 }
 
+static uint64_t link_rx_packets(const struct nlattr *stats)
+{
+	struct rtnl_link_stats64 s = { 0 };
+
+	memcpy(&s, mnl_attr_get_payload(stats),
+	       mnl_attr_get_payload_len(stats) < sizeof(s) ? mnl_attr_get_payload_len(stats) : sizeof(s));
+	return s.rx_packets;
+}
+
 static void on_link(struct nl *nl, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -261,6 +270,8 @@ static void on_link(struct nl *nl, const struct nlmsghdr *nlh)
 		memcpy(l.mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(l.mac));
 	if (tb[IFLA_CARRIER_CHANGES] && mnl_attr_validate(tb[IFLA_CARRIER_CHANGES], MNL_TYPE_U32) >= 0)
 		l.carrier_changes = mnl_attr_get_u32(tb[IFLA_CARRIER_CHANGES]);
+	if (tb[IFLA_STATS64])
+		l.rx_packets = link_rx_packets(tb[IFLA_STATS64]);
 	if (tb[IFLA_XDP])
 		l.xdp_id = link_xdp(tb[IFLA_XDP]);
 	if (tb[IFLA_LINKINFO])

@@ -27,6 +27,7 @@ struct nl_link {
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t carrier_changes; /* ups and downs of the carrier since the interface exists */
+	uint64_t rx_packets;      /* received since the interface exists */
 	bool ethernet, loopback;
 	uint32_t xdp_id; /* of the attached XDP program, the one in hardware not counted; 0: none */
 	int lower;       /* ifindex of the interface below it (IFLA_LINK); 0: none, or in another namespace */

@@ -48,13 +48,13 @@ static const char *state_why(const struct vr *r)
 	return r->fsm.state == FSM_INITIALIZE && r->hold ? r->hold : fsm_why_name(r->fsm.why);
 }
 
-/* NULL: it is not there, or could not be opened. */
 /* The interface whose XDP program sees the frames of @f. */
 static const struct vr_if *seen_at(const struct vr_if *f)
 {
 	return f->lower ? f->lower : f;
 }
 
+/* NULL: it is not there, or could not be opened. */
 static const char *mode_name(const struct vr_if *f)
 {
 	f = seen_at(f);
@@ -99,6 +99,7 @@ static json_t *vr_status(const struct vr *r, uint64_t now_ns)
 	if (!j)
 		return json_null();
 	put_active(j, r, now_ns);
+	json_object_set_new(j, "drained", json_boolean(r->drained));
 	json_object_set_new(j, "vips", vips_json(r));
 	return j;
 }
@@ -180,6 +181,21 @@ json_t *report_answer(void *arg, const char *request)
 	if (!strcmp(request, "stats"))
 		return stats(v);
 	return NULL;
+}
+
+static void note_drained(void *arg, const struct vr *r)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:f}", "name", r->conf->name, "state",
+					     fsm_state_name(r->fsm.state), "advert_int_ms", ms(r->fsm.adver_ns)));
+}
+
+json_t *report_drain(void *arg, const char *request)
+{
+	const char *which = strchr(request, ' ');
+	json_t *routers = json_array();
+
+	vrs_drain(arg, which ? which + 1 : "", request[0] == 'd', note_drained, routers);
+	return json_pack("{s:o}", "drained", routers);
 }
 
 /* ---- the client's side ---- */

@@ -248,7 +248,11 @@ static json_t *answer(void *arg, const char *request)
 {
 	struct run *r = arg;
 
-	return strcmp(request, "reload") ? report_answer(&r->vrs, request) : answer_reload(r);
+	if (!strcmp(request, "reload"))
+		return answer_reload(r);
+	if (!strncmp(request, "drain", 5) || !strncmp(request, "undrain", 7))
+		return report_drain(&r->vrs, request);
+	return report_answer(&r->vrs, request);
 }
 
 static void on_signal(void *arg, int signo)

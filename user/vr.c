@@ -345,28 +345,58 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 		vr_group_answer_lower(r);
 }
 
-static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
+/*
+ * ARP-6, ND-13: defended at once, so that no host keeps what somebody has claimed, and then at most every 10 s, once more for what came in
+ * between: two that both defend must not answer each other without end (RFC 5227 2.4).
+ */
+static void defend(struct vr *r, struct vr_vip *vip, const struct vx_event *e, uint64_t now_ns)
 {
 	char text[VR_ADDR_LEN];
-	size_t i;
 
-	if (r->fsm.state != FSM_ACTIVE || (r->defended_ns && now_ns - r->defended_ns < DEFEND_NS))
+	if (vip->defended_ns && now_ns - vip->defended_ns < DEFEND_NS) {
+		if (!r->defend_timer.index)
+			timer_arm(&r->all->loop->timers, &r->defend_timer, vip->defended_ns + DEFEND_NS);
 		return;
-	r->defended_ns = now_ns;
+	}
+	vip->defended_ns = now_ns;
+	vip->announce = vip->installed;
 	r->defend = true;
-	for (i = 0; i < r->nvips; i++) {
-		const struct conf_addr *c = &r->vips[i].conf->addr;
-		struct vx_addr a = vr_conf_addr(c);
-
-		if (!vx_addr_eq(&a, &e->src))
-			continue;
-		r->vips[i].announce = r->vips[i].installed;
+	vr_mark(r);
+	if (may_say(r->all, now_ns))
 		log_warn("%s: %02x:%02x:%02x:%02x:%02x:%02x claims our address %s; defended with one announcement, "
 			 "find that host",
 			 r->conf->name, e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4], e->mac[5],
-			 vr_addr(c->family, &e->src, text));
+			 vr_addr(vip->conf->addr.family, &e->src, text));
+}
+
+static void on_conflict(struct vr *r, const struct vx_event *e, uint64_t now_ns)
+{
+	struct vx_addr a;
+	size_t i;
+
+	for (i = 0; r->fsm.state == FSM_ACTIVE && i < r->nvips; i++) {
+		a = vr_conf_addr(&r->vips[i].conf->addr);
+		if (vx_addr_eq(&a, &e->src))
+			defend(r, &r->vips[i], e, now_ns);
 	}
+}
+
+/* All VIPs: a flood of claims to one may have hidden those to another. */
+void vr_on_defend_timer(void *arg, uint64_t now_ns)
+{
+	struct vr *r = arg;
+	size_t i;
+
+	if (r->fsm.state != FSM_ACTIVE)
+		return;
+	vr_announce_installed(r);
+	for (i = 0; i < r->nvips; i++)
+		r->vips[i].defended_ns = now_ns;
+	r->defend = true;
 	vr_mark(r);
+	if (may_say(r->all, now_ns))
+		log_warn("%s: somebody else still claims our addresses; defended with one announcement of each",
+			 r->conf->name);
 }
 
 /* What the operator should look at, beside what the counter says. */

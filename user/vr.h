@@ -71,7 +71,11 @@ struct vr_if {
 	struct timer pace_timer;
 	uint64_t up_delay_ns, down_delay_ns; /* interface_up_down_delays */
 	struct timer updown_timer;           /* when @up becomes the other value */
-	bool mark;                           /* still named by the configuration that is being gone over to */
+	/* xdp_link_settle: since @up_ns the link is up; @heard: it has delivered a frame since */
+	uint64_t up_ns, rx_packets, rx_packets_up;
+	bool heard;
+	struct timer settle_timer; /* the next look whether it has */
+	bool mark;                 /* still named by the configuration that is being gone over to */
 };
 
 struct vr_vip {
@@ -80,12 +84,13 @@ struct vr_vip {
 	struct vr_if *at;            /* in whose data plane it is answered; NULL: nowhere yet */
 	bool away;                   /* entered on all other interfaces, not to be accepted there (DP-5) */
 	bool installed;
-	bool announce;      /* in this turn */
-	bool said;          /* that it cannot be added */
-	uint8_t found_plen; /* prefix length of a leftover that was there at the start */
-	unsigned int left;  /* announcements that wait for their turn */
-	uint8_t frame[96];  /* the announcement: gratuitous ARP or unsolicited NA */
-	uint8_t frame_len;  /* 0: cannot be announced (loopback) */
+	bool announce;        /* in this turn */
+	uint64_t defended_ns; /* against somebody else's claim, the last time */
+	bool said;            /* that it cannot be added */
+	uint8_t found_plen;   /* prefix length of a leftover that was there at the start */
+	unsigned int left;    /* announcements that wait for their turn */
+	uint8_t frame[96];    /* the announcement: gratuitous ARP or unsolicited NA */
+	uint8_t frame_len;    /* 0: cannot be announced (loopback) */
 };
 
 struct vr_route {
@@ -122,14 +127,16 @@ struct vr {
 	const char *own_hold; /* the same without what the sync group adds */
 	bool quiet;           /* @hold is no fault: a first result or a delay is waited for */
 	bool own_quiet;       /* the same of @own_hold */
+	bool drained;         /* the operator wants it to stay away */
 	bool placed;          /* it is in the maps under its interface's index */
 	/* prebuilt frames, owned; a unicast router has one packet per peer */
 	uint8_t *frames;
 	size_t nframes, frame_len;
 	struct timer adver_timer;
 	struct timer garp_timer, refresh_timer, lower_timer, extra_timer;
-	struct timer down_timer; /* ActiveDown, when the kernel has said that it is near */
-	uint64_t wants_ns;       /* sync group: when its own ActiveDown came; 0: it does not want to be Active */
+	struct timer defend_timer; /* claims went on after a defence: the next one */
+	struct timer down_timer;   /* ActiveDown, when the kernel has said that it is near */
+	uint64_t wants_ns;         /* sync group: when its own ActiveDown came; 0: it does not want to be Active */
 	enum notify_state told;
 	bool any_told;
 	int told_priority;
@@ -145,7 +152,6 @@ struct vr {
 	enum fsm_state from;
 	/* counted here; the rest is the data plane's */
 	uint64_t adverts_sent, prio0_sent, send_errors, became_active;
-	uint64_t defended_ns;
 	struct vr *match; /* reload: the router that goes on as this one, or as which this one goes on */
 };
 
@@ -224,6 +230,11 @@ int vrs_start(struct vrs *v);
  * them has changed changes, no more (KA-19). On failure prints why, returns 1 or 2, and nothing has changed.
  */
 int vrs_reload(struct vrs *v, const struct conf *conf);
+/*
+ * Sends routers away, until they are called back: those of an interface, of "interface/VRID", of an instance name, or of "" all. An Active one
+ * hands over. @each is told of every one before.
+ */
+void vrs_drain(struct vrs *v, const char *which, bool away, void (*each)(void *arg, const struct vr *r), void *arg);
 /* Hands over: priority 0 where Active, addresses removed (FSM-A1). */
 void vrs_stop(struct vrs *v);
 void vrs_fini(struct vrs *v);

@@ -202,7 +202,7 @@ void vr_announce_arm_lower(struct vr *r, uint64_t now_ns)
 
 void vr_announce_cancel(struct vr *r)
 {
-	struct timer *t[] = { &r->garp_timer, &r->refresh_timer, &r->lower_timer, &r->extra_timer };
+	struct timer *t[] = { &r->garp_timer, &r->refresh_timer, &r->lower_timer, &r->extra_timer, &r->defend_timer };
 	size_t i;
 
 	for (i = 0; i < VX_ARRAY_LEN(t); i++)

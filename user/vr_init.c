@@ -16,7 +16,7 @@
 #define HANDOVER_MAX_NS (30 * VX_NS_PER_MS)
 
 enum {
-	TIMERS_PER_VR = 6,
+	TIMERS_PER_VR = 7,
 	SPARE_VRS = 16, /* room for what a reload may bring, beside half as many again */
 	SPARE_IFS = 8,
 	SPARE_ADDRS = 256,
@@ -131,6 +131,7 @@ struct vr *vr_new(struct vrs *v, const struct conf_vr *c)
 	}
 	r->adver_timer = (struct timer){ .fn = vr_on_adver_timer, .arg = r };
 	r->down_timer = (struct timer){ .fn = vr_on_down_timer, .arg = r };
+	r->defend_timer = (struct timer){ .fn = vr_on_defend_timer, .arg = r };
 	vr_announce_init(r);
 	vr_configure(r);
 	r->fsm.priority = r->cfg.priority = c->priority;
@@ -322,7 +323,7 @@ static size_t count_statics(const struct conf *c)
 
 int vrs_reserve(struct vrs *v)
 {
-	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 3 * v->nifs + 1;
+	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 4 * v->nifs + 1;
 	struct vr_change *owners;
 	struct nl_change *changes;
 	struct vr **dirty;
@@ -778,6 +779,7 @@ void vrs_fini(struct vrs *v)
 		timer_cancel(&v->loop->timers, &v->ifs[i]->pace_timer);
 		timer_cancel(&v->loop->timers, &v->ifs[i]->updown_timer);
 		timer_cancel(&v->loop->timers, &v->ifs[i]->xdp_timer);
+		timer_cancel(&v->loop->timers, &v->ifs[i]->settle_timer);
 		tx_free(v->ifs[i]->tx);
 		free(v->ifs[i]->addrs);
 		free(v->ifs[i]);

@@ -29,6 +29,8 @@ void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns);
 void vr_step_at(struct vr *r, enum fsm_ev type, uint64_t at_ns, uint64_t now_ns);
 void vr_on_adver_timer(void *arg, uint64_t now_ns);
 void vr_on_down_timer(void *arg, uint64_t now_ns);
+/* The next defence of VIPs that somebody goes on claiming (ARP-6, ND-13). */
+void vr_on_defend_timer(void *arg, uint64_t now_ns);
 void vrs_on_event(void *arg, const struct vx_event *e);
 void vrs_on_dp(void *arg, uint32_t events, uint64_t now_ns);
 
@@ -62,6 +64,7 @@ void vr_if_on_pace(void *arg, uint64_t now_ns);
 /* vr_net.c */
 
 void vr_if_on_updown(void *arg, uint64_t now_ns);
+void vr_if_on_settle(void *arg, uint64_t now_ns);
 /* The interface whose XDP program sees the frames of @f. */
 struct vr_if *vr_if_xdp(struct vr_if *f);
 /* What the data plane knows @f by; @a's ifindex and VLAN are set. */

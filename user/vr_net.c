@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SETTLE_LOOK_NS (20 * VX_NS_PER_MS)
+
 struct vr_if *vrs_if(const struct vrs *v, const char *name)
 {
 	size_t i;
@@ -144,6 +146,22 @@ static const char *interface_hold(const struct vr *r, const struct vx_addr *src)
 	return NULL;
 }
 
+/*
+ * A switch's port can be up and yet pass nothing for seconds: who hears nobody there must not take the silence for an Active Router's. The
+ * first frame of any kind ends that.
+ */
+static const char *settle_hold(const struct vr *r)
+{
+	struct vr_if *f = r->iface;
+	uint64_t now_ns = loop_now_ns();
+
+	if (!f->up || f->heard || now_ns - f->up_ns >= r->conf->link_settle_ns)
+		return NULL;
+	if (!f->settle_timer.index)
+		timer_arm(&r->all->loop->timers, &f->settle_timer, now_ns + SETTLE_LOOK_NS);
+	return "the link is up and has delivered nothing yet (xdp_link_settle)";
+}
+
 /* Interfaces of VIPs are watched like the router's own (spec 3.1). */
 static const char *vips_hold(const struct vr *r)
 {
@@ -218,6 +236,10 @@ static const char *own_hold(struct vr *r, const struct vx_addr *src, bool *quiet
 	const char *hold, *tracked;
 
 	tracked = vr_tracked(r, quiet);
+	if (r->drained) {
+		*quiet = false;
+		return "drained";
+	}
 	hold = r->conf->unicast_fault_no_peer && !r->conf->npeers ? "unicast_fault_no_peer, and there is no peer"
 								  : interface_hold(r, src);
 	if (!hold)
@@ -232,6 +254,11 @@ static const char *own_hold(struct vr *r, const struct vx_addr *src, bool *quiet
 	}
 	if (tracked && !*quiet)
 		return tracked;
+	hold = settle_hold(r);
+	if (hold) {
+		*quiet = true;
+		return hold;
+	}
 	if (r->all->delay_until_ns) {
 		*quiet = true;
 		return "vrrp_startup_delay";
@@ -366,6 +393,28 @@ void vrs_follow_all(struct vrs *v)
 		vr_follow(v->vr[i], now_ns);
 }
 
+/* "eth0", "eth0/51", or the name of the instance; "": all. */
+static bool is_named(const struct vr *r, const char *which)
+{
+	char text[IFNAMSIZ + 8];
+
+	snprintf(text, sizeof(text), "%s/%u", r->iface->name, r->conf->vrid);
+	return !which[0] || !strcmp(which, r->iface->name) || !strcmp(which, text) || !strcmp(which, r->conf->name);
+}
+
+void vrs_drain(struct vrs *v, const char *which, bool away, void (*each)(void *arg, const struct vr *r), void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++) {
+		if (!is_named(v->vr[i], which))
+			continue;
+		each(arg, v->vr[i]);
+		v->vr[i]->drained = away;
+	}
+	vrs_follow_all(v);
+}
+
 static bool tracks_if(const struct vr *r, const struct vr_if *f)
 {
 	size_t i;
@@ -424,12 +473,26 @@ static void take_off(struct vrs *v, const struct vr_vip *vip, const char *ifname
 			conf_addr_str(&there.addr, text, sizeof(text)), there.plen, ifname, strerror(-c.err));
 }
 
+/* Behind each news of the carrier. At the start what has come in before counts: then the link has been up for long. */
+static void note_up(struct vr_if *f)
+{
+	if (!f->up || !f->present) {
+		f->up_ns = 0;
+		f->heard = false;
+	} else if (!f->up_ns) {
+		f->up_ns = loop_now_ns();
+		f->rx_packets_up = f->all->start_ns ? f->rx_packets : 0;
+	}
+	f->heard |= f->up && f->rx_packets > f->rx_packets_up;
+}
+
 /* The interface has gone, or is now called @new_name; one that gets its name later is another one, with another index. */
 static void if_gone(struct vrs *v, struct vr_if *f, const char *new_name)
 {
 	size_t i, k;
 
 	f->present = f->up = false;
+	note_up(f);
 	for (i = 0; i < v->nvr; i++) {
 		for (k = 0; k < v->vr[i]->nvips; k++) {
 			struct vr_vip *vip = &v->vr[i]->vips[k];
@@ -465,6 +528,16 @@ void vr_if_on_updown(void *arg, uint64_t now_ns)
 
 	(void)now_ns;
 	f->up = !f->up;
+	note_up(f);
+	follow_if(f->all, f);
+}
+
+void vr_if_on_settle(void *arg, uint64_t now_ns)
+{
+	struct vr_if *f = arg;
+
+	(void)now_ns;
+	nl_link_read(f->all->nl, f->ifindex);
 	follow_if(f->all, f);
 }
 
@@ -476,7 +549,9 @@ static void note_link(struct vr_if *f, const struct nl_link *l)
 	f->loopback = l->loopback;
 	f->link_ifindex = l->lower;
 	f->link_vlan = l->vlan;
+	f->rx_packets = l->rx_packets;
 	take_carrier(f, l->up);
+	note_up(f);
 	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->kind, l->kind, sizeof(f->kind));
 }

@@ -29,6 +29,7 @@ struct vr_if *vrs_if_add(struct vrs *v, const char *name)
 	f->pace_timer = (struct timer){ .fn = vr_if_on_pace, .arg = f };
 	f->updown_timer = (struct timer){ .fn = vr_if_on_updown, .arg = f };
 	f->xdp_timer = (struct timer){ .fn = vr_xdp_on_timer, .arg = f };
+	f->settle_timer = (struct timer){ .fn = vr_if_on_settle, .arg = f };
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	v->ifs[v->nifs++] = f;
 	return f;

@@ -212,6 +212,7 @@ static void drop_interfaces(struct vrs *v)
 		}
 		timer_cancel(&v->loop->timers, &f->pace_timer);
 		timer_cancel(&v->loop->timers, &f->updown_timer);
+		timer_cancel(&v->loop->timers, &f->settle_timer);
 		free(f->addrs);
 		free(f);
 	}
@@ -344,6 +345,7 @@ static void remove_vips(struct vr *r, struct vr *made)
 		made->vips[i].at = old->at;
 		made->vips[i].away = old->away;
 		made->vips[i].left = old->left;
+		made->vips[i].defended_ns = old->defended_ns;
 		old->installed = false;
 		old->at = NULL; /* the new one has its place */
 	}
