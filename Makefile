@@ -74,7 +74,7 @@ build/lab/%: tests/lab/%.c | build/lab
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE $(ALL_CFLAGS) -pie -o $@ $<
 
-LAB := build/vrrp-xdp build/lab/probe build/lab/xdp_pass.bpf.o
+LAB := build/vrrp-xdp build/lab/probe build/lab/flood build/lab/xdp_pass.bpf.o
 
 demo: $(LAB)
 	$(Q)$(PYTHON) tests/demo.py $(if $(PEER),--peer $(PEER))

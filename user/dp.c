@@ -282,7 +282,7 @@ int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *o
 	dp->filter_refs = calloc(VX_FILTER_BITS, 1);
 	dp->skel = vrrp_xdp_bpf__open();
 	if (!dp->ifs || !dp->filter_refs || !dp->skel || dp->ncpus < 0)
-		err = fail(-ENOMEM, why, "cannot open the BPF object: out of memory");
+		err = fail(-errno, why, "cannot open the BPF object: %s", strerror(errno));
 	else if (set_sizes(dp))
 		err = fail(-EINVAL, why, "cannot size the BPF maps for %u virtual routers", sizes->vrs);
 	if (!err) {

@@ -20,6 +20,7 @@ enum {
 	BATCH = 200, /* so many errors at once do not overflow the receive buffer */
 	WATCH_RCVBUF = 4 << 20,
 	LINK_BUCKETS = 1024,
+	READ_MAX = 64, /* datagrams of news in one turn */
 	SETTLE_NAP_NS = 20 * 1000,
 	SETTLE_TRIES =
 		200, /* some milliseconds in all; naps of 5 us were too short for the work queue to get anywhere */
@@ -504,11 +505,13 @@ static void read_messages(struct nl *nl, size_t len)
 		on_message(nlh, nl);
 }
 
+/* Not without end: somebody who changes addresses all the time must not keep adverts from being sent. */
 void nl_read(struct nl *nl)
 {
 	ssize_t n;
+	int i;
 
-	for (;;) {
+	for (i = 0; i < READ_MAX; i++) {
 		n = mnl_socket_recvfrom(nl->watch, nl->news, sizeof(nl->news));
 		if (n > 0) {
 			read_messages(nl, n);

@@ -76,7 +76,7 @@ enum { NL_PROTO = 18 }; /* RTPROT_KEEPALIVED: of every route and rule that comes
 /* Opens both sockets. *@out is owned by the caller; 0 or -errno. nl_free(NULL) is legal. */
 int nl_new(struct nl **out, const struct nl_ops *ops);
 void nl_free(struct nl *nl);
-/* Readable when there are notifications for nl_read(). */
+/* Readable as long as there are notifications for nl_read(), which takes some milliseconds' worth of them. */
 int nl_fd(const struct nl *nl);
 void nl_read(struct nl *nl);
 /* Tells all links and addresses, of both families, through the callbacks. 0 or -errno. */

@@ -21,7 +21,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000 };
+enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000, FILES_MIN = 512 };
 
 struct run {
 	struct loop loop;
@@ -96,6 +96,25 @@ static int set_affinity(const char *words)
 			CPU_SET(cpu, &set);
 	}
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/*
+ * To undo a start that has run out of descriptors takes descriptors, a few dozen with libxdp: so there is no start with too few. 64
+ * interfaces need most of these.
+ */
+static int check_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= FILES_MIN)
+		return 0;
+	l.rlim_cur = l.rlim_max;
+	if (l.rlim_max >= FILES_MIN && !setrlimit(RLIMIT_NOFILE, &l))
+		return 0;
+	log_err("the limit of %llu open files is too low; give at least %d with `ulimit -n`, or LimitNOFILE= of the "
+		"service",
+		(unsigned long long)l.rlim_max, FILES_MIN);
+	return EXIT_FAILED;
 }
 
 static int set_process(const struct conf_globals *g, bool rt_must)
@@ -303,6 +322,9 @@ int run_conf(struct conf *conf, const struct run_source *src)
 {
 	struct run r = { .src = src };
 	int rc = run_check_privileges(), err;
+
+	if (!rc)
+		rc = check_descriptors();
 
 	r.conf = rc ? NULL : malloc(sizeof(*conf));
 	if (!r.conf) {

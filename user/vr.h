@@ -200,8 +200,9 @@ struct vrs {
 	bool *statics; /* which static addresses, routes and rules are installed, in this order; owned */
 	bool resync, stopping, reloading;
 	bool reread; /* an interface is there that was not: it may have got its name late, and its addresses before that */
-	bool news;                /* a state or a priority may be another than was told */
-	struct timer delay_timer; /* vrrp_startup_delay */
+	bool news;                 /* a state or a priority may be another than was told */
+	struct timer resync_timer; /* the next attempt to read everything anew */
+	struct timer delay_timer;  /* vrrp_startup_delay */
 	uint64_t delay_until_ns;
 	__u64 say_ns; /* bucket of log lines that frames trigger */
 	uint32_t unsaid;

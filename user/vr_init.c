@@ -323,7 +323,7 @@ static size_t count_statics(const struct conf *c)
 
 int vrs_reserve(struct vrs *v)
 {
-	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 4 * v->nifs + 1;
+	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 4 * v->nifs + 2;
 	struct vr_change *owners;
 	struct nl_change *changes;
 	struct vr **dirty;
@@ -626,6 +626,7 @@ int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf
 
 	memset(v, 0, sizeof(*v));
 	v->loop = host->loop;
+	v->resync_timer = (struct timer){ .fn = vrs_on_resync, .arg = v };
 	v->lock = host->lock;
 	v->unlock = host->unlock;
 	v->lock_arg = host->arg;
@@ -784,8 +785,10 @@ void vrs_fini(struct vrs *v)
 		free(v->ifs[i]->addrs);
 		free(v->ifs[i]);
 	}
-	if (v->loop)
+	if (v->loop) {
 		timer_cancel(&v->loop->timers, &v->delay_timer);
+		timer_cancel(&v->loop->timers, &v->resync_timer);
+	}
 	vrs_groups_free(v);
 	nl_free(v->nl);
 	free(v->ifs);

@@ -79,6 +79,7 @@ void vrs_on_addr(void *arg, const struct nl_addr *a);
 void vrs_on_route_gone(void *arg, const struct nl_route_key *k);
 void vrs_on_rule_gone(void *arg, const struct nl_rule_key *k);
 void vrs_on_lost(void *arg);
+void vrs_on_resync(void *arg, uint64_t now_ns);
 void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns);
 
 /* vr_state.c */

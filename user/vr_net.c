@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_LOOK_NS (20 * VX_NS_PER_MS)
+#define SETTLE_LOOK_NS  (20 * VX_NS_PER_MS)
+#define RESYNC_AGAIN_NS VX_NS_PER_S
 
 struct vr_if *vrs_if(const struct vrs *v, const char *name)
 {
@@ -769,8 +770,10 @@ static void resync(struct vrs *v)
 			v->vr[i]->vips[k].installed = false;
 	}
 	err = nl_dump(v->nl);
-	if (err)
-		log_err("cannot read links and addresses: %s", strerror(-err));
+	if (err) {
+		log_err("cannot read links and addresses: %s; tried again in a second", strerror(-err));
+		timer_arm(&v->loop->timers, &v->resync_timer, loop_now_ns() + RESYNC_AGAIN_NS);
+	}
 	for (i = 0; i < v->nifs; i++)
 		if (!v->ifs[i]->present)
 			vr_if_close(v->ifs[i]);
@@ -786,6 +789,12 @@ static void resync(struct vrs *v)
 			vr_mark(v->vr[i]);
 		}
 	}
+}
+
+void vrs_on_resync(void *arg, uint64_t now_ns)
+{
+	(void)now_ns;
+	resync(arg);
 }
 
 /* What an interface that was renamed had under its other name is not told again. */
