@@ -203,6 +203,15 @@ static void put_peers(json_t *j, const struct conf_vr *vr)
 	}
 }
 
+static void put_allowed(json_t *j, const struct conf_vr *vr)
+{
+	json_t *a = put_array(j, "xdp_peers");
+	char text[46];
+
+	for (size_t i = 0; i < vr->nallowed; i++)
+		json_array_append_new(a, text_json(conf_addr_str(&vr->allowed[i].addr, text, sizeof(text))));
+}
+
 static void put_flags(json_t *j, const struct conf_vr *vr)
 {
 	put_bool(j, "strict_mode", vr->strict);
@@ -238,6 +247,9 @@ static void put_protocol(json_t *j, const struct conf_vr *vr)
 	put_bool(j, "preempt", vr->preempt);
 	put_seconds(j, "preempt_delay", vr->preempt_delay_ns);
 	put_int(j, "down_timer_adverts", vr->down_adverts);
+	put_seconds(j, "xdp_handover_skew", vr->handover_ns);
+	put_seconds(j, "xdp_max_advert_int", vr->max_adver_ns);
+	put_seconds(j, "xdp_link_settle", vr->link_settle_ns);
 	if (vr->auth_pass_set)
 		put_text(j, "auth_type", "PASS");
 	put_addr(j, vr->unicast ? "unicast_src_ip" : "mcast_src_ip", &vr->src);
@@ -256,6 +268,7 @@ static json_t *vr_json(const struct conf *c, const struct conf_vr *vr)
 	put_flags(j, vr);
 	put_garp(j, &vr->garp);
 	put_peers(j, vr);
+	put_allowed(j, vr);
 	put_vips(j, "virtual_ipaddress", vr->vips, vr->nvips);
 	put_vips(j, "virtual_ipaddress_excluded", vr->excluded, vr->nexcluded);
 	put_routes(j, "virtual_routes", vr->routes, vr->nroutes);
@@ -447,6 +460,7 @@ static json_t *globals_json(const struct conf_globals *g)
 	put_text(j, "default_interface", g->default_interface);
 	put_bool(j, "dynamic_interfaces", g->dynamic_interfaces);
 	put_bool(j, "vrrp_strict", g->strict);
+	put_text(j, "xdp_control_group", g->control_group);
 	put_text(j, "xdp_replaced", g->replaced == CONF_REPLACED_FAULT ? "fault" : "restore");
 	put_scripts(j, g);
 	put_process(j, g);

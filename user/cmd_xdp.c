@@ -16,7 +16,7 @@
 #define NS_PER_S 1000000000ULL
 
 /* Seconds with up to nine decimals, exactly; the range is conf_check()'s business. */
-static int parse_seconds(const char *word, uint64_t *ns)
+static int parse_seconds(const char *flag, const char *word, uint64_t *ns)
 {
 	uint64_t whole = 0, part = 0, unit = NS_PER_S;
 	const char *p = word;
@@ -27,7 +27,7 @@ static int parse_seconds(const char *word, uint64_t *ns)
 		for (p++; *p >= '0' && *p <= '9' && unit > 1; p++, unit /= 10)
 			part = part * 10 + (*p - '0');
 	if (p == word || *p) {
-		log_err("--advert-int \"%s\" is not a number of seconds, such as 1 or 0.05", word);
+		log_err("%s \"%s\" is not a number of seconds, such as 1 or 0.05", flag, word);
 		return EXIT_USAGE;
 	}
 	*ns = whole * NS_PER_S + part * unit;
@@ -83,6 +83,21 @@ static int add_peer(struct conf_vr *vr, const char *word)
 	return err ? EXIT_USAGE : 0;
 }
 
+static int allow_peer(struct conf_vr *vr, const char *word)
+{
+	struct conf_addr addr;
+	int err;
+
+	if (parse_addr("--allow-peer", word, &addr, NULL))
+		return EXIT_USAGE;
+	err = conf_vr_allow(vr, &addr, 0);
+	if (err == -EEXIST)
+		log_err("--allow-peer \"%s\" is given twice; leave one out", word);
+	else if (err)
+		log_err("--allow-peer \"%s\": %s", word, strerror(-err));
+	return err ? EXIT_USAGE : 0;
+}
+
 static int set_checksum(struct conf_vr *vr, const char *word)
 {
 	static const char *const names[] = {
@@ -135,6 +150,10 @@ enum flag {
 	F_AUTH,
 	F_SRC,
 	F_PEER,
+	F_ALLOW,
+	F_MAX_ADVERT_INT,
+	F_HANDOVER,
+	F_SETTLE,
 	F_MODE,
 	F_CSUM,
 	F_RT
@@ -154,6 +173,10 @@ static const struct option attach_opts[] = {
 	{ "auth-pass", required_argument, NULL, F_AUTH },
 	{ "src", required_argument, NULL, F_SRC },
 	{ "unicast-peer", required_argument, NULL, F_PEER },
+	{ "allow-peer", required_argument, NULL, F_ALLOW },
+	{ "max-advert-int", required_argument, NULL, F_MAX_ADVERT_INT },
+	{ "handover-skew", required_argument, NULL, F_HANDOVER },
+	{ "link-settle", required_argument, NULL, F_SETTLE },
 	{ "mode", required_argument, NULL, F_MODE },
 	{ "checksum", required_argument, NULL, F_CSUM },
 	{ "rt-priority", required_argument, NULL, F_RT },
@@ -180,7 +203,13 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 		vr->priority = n;
 		return rc;
 	case F_ADVERT_INT:
-		return parse_seconds(word, &vr->adver_ns);
+		return parse_seconds("--advert-int", word, &vr->adver_ns);
+	case F_MAX_ADVERT_INT:
+		return parse_seconds("--max-advert-int", word, &vr->max_adver_ns);
+	case F_HANDOVER:
+		return parse_seconds("--handover-skew", word, &vr->handover_ns);
+	case F_SETTLE:
+		return parse_seconds("--link-settle", word, &vr->link_settle_ns);
 	case F_VERSION:
 		rc = run_number("--version", word, 2, 3, &n);
 		vr->version = n;
@@ -200,6 +229,8 @@ static int take_flag(struct conf *conf, struct conf_vr *vr, int flag, const char
 		return parse_addr("--src", word, &vr->src, NULL);
 	case F_PEER:
 		return add_peer(vr, word);
+	case F_ALLOW:
+		return allow_peer(vr, word);
 	case F_MODE:
 		return run_mode(word, &conf->mode);
 	case F_CSUM:

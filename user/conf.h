@@ -36,6 +36,10 @@
 #define CONF_VLAN_MIN   1  /* IEEE 802.1Q: 0 is the priority tag, 4095 is reserved */
 #define CONF_VLAN_MAX   4094
 
+#define CONF_HANDOVER_MAX_NS 1000000000ull  /* the time that version 2 takes for it */
+#define CONF_ADVERT_MAX_NS   40950000000ull /* RFC 9568 5.2.7: twelve bits of centiseconds */
+#define CONF_SETTLE_MAX_NS   255000000000ull
+
 enum conf_severity { CONF_WARN, CONF_ERROR };
 
 /* Where something was said. @file is "" where there is no file (command-line flags), and owned by struct conf; @line and @col count
@@ -86,6 +90,7 @@ struct conf_vip {
 
 struct conf_peer {
 	struct conf_addr addr;
+	int line;
 	bool ttl_set; /* min_ttl or max_ttl was given: the source check is on (KA-28) */
 	uint8_t min_ttl, max_ttl;
 };
@@ -359,7 +364,8 @@ struct conf_globals {
 	unsigned int child_wait_s;
 	bool strict;                 /* vrrp_strict */
 	enum conf_replaced replaced; /* xdp_replaced */
-	bool control_group_set;      /* xdp_control_group */
+	const char *control_group;   /* xdp_control_group; NULL: none */
+	bool control_group_set;      /* ... and the machine has it */
 	uint32_t control_gid;        /* who may use the control socket beside root */
 };
 
@@ -450,6 +456,7 @@ int conf_parse_addr(const char *text, struct conf_addr *out, uint8_t *plen_out);
 /* Append; 0, -EEXIST (the address is there already), -ENOMEM. */
 int conf_vr_add_vip(struct conf_vr *vr, const struct conf_addr *addr, uint8_t plen, int line);
 int conf_vr_add_peer(struct conf_vr *vr, const struct conf_addr *addr);
+int conf_vr_allow(struct conf_vr *vr, const struct conf_addr *addr, int line); /* into @allowed */
 
 /*
  * Reads @path and all it includes into @c, which is conf_init()ed, and applies keepalived's defaults (KA-1..3) and

@@ -83,6 +83,61 @@ static void check_advert_int(struct conf_diag *d, const struct conf_vr *vr)
 		     vr->name, us / 1000000, us % 1000000);
 }
 
+static void seconds(char *buf, size_t len, uint64_t ns)
+{
+	snprintf(buf, len, "%llu.%06llu", (unsigned long long)(ns / SEC_NS), (unsigned long long)(ns % SEC_NS / 1000));
+}
+
+/* A hand-over that is to be faster than Skew_Time and is not: only then does it do harm to run by the RFC. */
+static void check_handover(struct conf_diag *d, struct conf_vr *vr)
+{
+	uint64_t rfc_ns = vr->version == 2 ? SEC_NS : vr->adver_ns;
+	char own[32], rfc[32];
+
+	seconds(own, sizeof(own), vr->handover_ns);
+	seconds(rfc, sizeof(rfc), rfc_ns);
+	if (vr->handover_ns > CONF_HANDOVER_MAX_NS) {
+		FAIL(d, vr, "%s: hand-over skew %s s is outside 0-1 s; use less, such as 0.001", vr->name, own);
+	} else if (vr->handover_ns > rfc_ns) {
+		WARN(d, vr,
+		     "%s: hand-over skew %s s is slower than the RFC's, %s s; the RFC's is used, write less, such as "
+		     "0.001",
+		     vr->name, own, rfc);
+		vr->handover_ns = 0;
+	}
+}
+
+/* SEC-9; with less than our own interval, we would not follow a router that is configured as we are. */
+static void check_max_advert(struct conf_diag *d, struct conf_vr *vr)
+{
+	char own[32], max[32];
+
+	seconds(own, sizeof(own), vr->adver_ns);
+	seconds(max, sizeof(max), vr->max_adver_ns);
+	if (!vr->max_adver_ns)
+		return;
+	if (vr->version == 2) {
+		WARN(d, vr,
+		     "%s: longest advert interval %s s has no meaning in version 2, where another interval than ours "
+		     "is dropped; remove it",
+		     vr->name, max);
+		vr->max_adver_ns = 0;
+	} else if (vr->max_adver_ns < vr->adver_ns) {
+		FAIL(d, vr, "%s: longest advert interval %s s is below our own, %s s; use that or more", vr->name, max,
+		     own);
+	} else if (vr->max_adver_ns > CONF_ADVERT_MAX_NS) {
+		FAIL(d, vr, "%s: longest advert interval %s s is outside 0.01-40.95 s; use less, or leave it out",
+		     vr->name, max);
+	}
+}
+
+static void check_settle(struct conf_diag *d, const struct conf_vr *vr)
+{
+	if (vr->link_settle_ns > CONF_SETTLE_MAX_NS)
+		FAIL(d, vr, "%s: link settle time %llu s is outside 0-255 s; use less", vr->name,
+		     (unsigned long long)(vr->link_settle_ns / SEC_NS));
+}
+
 static int cmp_addr(const struct conf_addr *a, const struct conf_addr *b)
 {
 	return a->family != b->family ? a->family - b->family : memcmp(a->b, b->b, sizeof(a->b));
@@ -123,6 +178,8 @@ static void check_addrs(struct conf_diag *d, const struct conf_vr *vr)
 		check_addr(d, vr, "virtual address", &vr->vips[i].addr, vr->vips[i].line);
 	for (size_t i = 0; i < vr->npeers; i++)
 		check_addr(d, vr, "peer", &vr->peers[i].addr, 0);
+	for (size_t i = 0; i < vr->nallowed; i++)
+		check_addr(d, vr, "allowed peer", &vr->allowed[i].addr, vr->allowed[i].line);
 	if (vr->src.family)
 		check_addr(d, vr, "source address", &vr->src, 0);
 	for (size_t i = 0; vr->src.family && vr->priority != 255 && i < vr->nvips; i++) /* WF-11 */
@@ -175,6 +232,23 @@ static void check_first_vip(struct conf_diag *d, const struct conf_vr *vr)
 			 vr->name, text, vr->vrid);
 }
 
+/* RX-14 */
+static void check_allowed_ipv6(struct conf_diag *d, const struct conf_vr *vr)
+{
+	char text[46];
+
+	for (size_t i = 0; i < vr->nallowed; i++) {
+		const struct conf_peer *p = &vr->allowed[i];
+		struct conf_at at = line_at(vr, p->line);
+
+		if (p->addr.family == 6 && !conf_addr_link_local(&p->addr))
+			conf_say(d, CONF_WARN, &at,
+				 "%s: allowed peer %s is not link-local, but multicast adverts come from link-local "
+				 "addresses only; list the router by its one in fe80::/10",
+				 vr->name, conf_addr_str(&p->addr, text, sizeof(text)));
+	}
+}
+
 static void check_ipv6(struct conf_diag *d, const struct conf_vr *vr)
 {
 	char text[46];
@@ -184,6 +258,7 @@ static void check_ipv6(struct conf_diag *d, const struct conf_vr *vr)
 	if (vr->version == 2)
 		FAIL(d, vr, "%s: version 2 is for IPv4 only; use version 3", vr->name);
 	check_first_vip(d, vr);
+	check_allowed_ipv6(d, vr);
 	if (!vr->unicast && vr->src.family == 6 && !conf_addr_link_local(&vr->src)) /* RX-14 */
 		FAIL(d, vr,
 		     "%s: source address %s is not link-local, and other routers drop adverts from it (RFC 9568 "
@@ -207,6 +282,20 @@ static void check_conflicts(struct conf_diag *d, struct conf_vr *vr)
 		vr->auth_pass_set = false;
 		memset(vr->auth_pass, 0, sizeof(vr->auth_pass));
 	}
+}
+
+/* With unicast, the list of peers is who is heard (RX-34). */
+static void check_allowed(struct conf_diag *d, struct conf_vr *vr)
+{
+	struct conf_at at;
+
+	if (!vr->nallowed || !vr->unicast)
+		return;
+	at = line_at(vr, vr->allowed[0].line);
+	conf_say(d, CONF_WARN, &at,
+		 "%s: the list of allowed peers is ignored because the unicast peers are the list already; remove it",
+		 vr->name);
+	vr->nallowed = 0;
 }
 
 /* 7 #25 */
@@ -241,8 +330,12 @@ static void check_vr(struct conf_diag *d, struct conf_vr *vr, unsigned int repor
 		vr->family = family_of(vr);
 	vr->unicast = vr->npeers > 0;
 	check_ids(d, vr, reported);
+	check_allowed(d, vr);
 	if (!(reported & CONF_REP_ADVERT))
 		check_advert_int(d, vr);
+	check_handover(d, vr);
+	check_max_advert(d, vr);
+	check_settle(d, vr);
 	check_ipv6(d, vr);
 	check_addrs(d, vr);
 	check_vip_count(d, vr, reported);

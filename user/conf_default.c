@@ -98,6 +98,19 @@ static void finish_advert(struct work *w)
 	vr->adver_ns = ns;
 }
 
+/* Our own words. Version 2 learns no interval, so that what global_defs says of it is for the others. */
+static void finish_own(struct work *w)
+{
+	const struct conf_val *max = PICK(w, max_advert), *block = &w->in->allow_block;
+	struct conf_vr *vr = w->vr;
+
+	vr->handover_ns = PICK(w, handover)->v;
+	vr->link_settle_ns = PICK(w, link_settle)->v;
+	vr->max_adver_ns = vr->version == 2 && !w->own->max_advert.set ? 0 : max->v;
+	if (block->set && !vr->nallowed && !vr->npeers)
+		WARN_AT(w, block, "xdp_peers is empty, so adverts of EVERYBODY count; add the other routers");
+}
+
 /* KA-31; anything but a good PASS block leaves the router without authentication, as in keepalived. */
 static void finish_auth(struct work *w)
 {
@@ -379,6 +392,7 @@ static void finish(struct work *w)
 	finish_preempt(w);
 	finish_unicast(w);
 	finish_adverts(w);
+	finish_own(w);
 	finish_garp(w);
 	finish_auth(w);
 	finish_accept(w);

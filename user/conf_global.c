@@ -169,6 +169,19 @@ static void set_replaced(struct conf_parser *p, const struct conf_key *k, const 
 		CONF_TELL_ERROR(p, l, 1, "xdp_replaced \"%.60s\" is not known; write %s", l->word[1], k->what);
 }
 
+/* Our own word. An unknown group is an error: whoever is to use the socket would find out when it matters. */
+static void set_control_group(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	struct conf_globals *g = &p->conf->globals;
+	uint32_t uid;
+
+	g->control_group = conf_keep(p, l->word[1]);
+	g->control_group_set = p->io->user && !p->io->user(p->io->arg, NULL, l->word[1], &uid, &g->control_gid);
+	if (p->io->user && !g->control_group_set)
+		CONF_TELL_ERROR(p, l, 1, "%s: there is no group \"%.60s\"; make it, or write %s", k->word, l->word[1],
+				k->what);
+}
+
 static void set_nice(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {
 	int64_t n;
@@ -260,6 +273,7 @@ static const struct conf_key keys[] = {
 	  .words = CONF_WORDS_ANY },
 	{ .word = "xdp_mode", .set = conf_put_mode, .what = "native, skb or auto" },
 	{ .word = "xdp_replaced", .set = set_replaced, .what = "restore or fault" },
+	{ .word = "xdp_control_group", .set = set_control_group, .what = "the name of one that exists" },
 
 	NOT_DONE("max_auto_priority", "the scheduling priority stays as vrrp_rt_priority has it"),
 	NOT_DONE("min_auto_priority_delay", "the scheduling priority stays as vrrp_rt_priority has it"),

@@ -27,6 +27,7 @@ struct conf_common {
 	struct conf_val version, strict, csum, skip_check, garp_delay, garp_repeat, garp_refresh, garp_refresh_repeat;
 	struct conf_val lower_delay, lower_repeat, extra_if, extra_all, down_adverts, lower_no_advert, higher_advert;
 	struct conf_val owner_ignore, check_src, smtp_alert, priority_events;
+	struct conf_val handover, max_advert, link_settle; /* nanoseconds */
 };
 
 enum conf_auth_type { CONF_AUTH_NONE, CONF_AUTH_PASS, CONF_AUTH_AH };
@@ -35,10 +36,10 @@ enum conf_auth_type { CONF_AUTH_NONE, CONF_AUTH_PASS, CONF_AUTH_AH };
 struct conf_inst {
 	struct conf_common common;
 	struct conf_val state, priority, vrid, advert_ns, preempt, preempt_delay, auth_type, auth_pass, accept, no_vip;
-	struct conf_val peer_block, unicast_src, unicast_ttl, vmac_addr;
+	struct conf_val peer_block, allow_block, unicast_src, unicast_ttl, vmac_addr;
 	uint8_t pass[CONF_AUTH_LEN];
 	unsigned int reported; /* enum conf_reported */
-	bool too_many_peers;
+	bool too_many_peers, too_many_allowed;
 };
 
 /* ... and about all of them. */
@@ -93,6 +94,7 @@ enum conf_ctx {
 	CONF_CTX_VIPS,
 	CONF_CTX_EXCLUDED,
 	CONF_CTX_PEERS,
+	CONF_CTX_ALLOWED,
 	CONF_CTX_ROUTES,
 	CONF_CTX_RULES,
 	CONF_CTX_TRACK_IFS,
@@ -236,6 +238,7 @@ struct conf_line_ctx conf_line_ctx(struct conf_parser *p, bool is_static);
 void conf_note_number(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_note_clamped(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_note_seconds(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
+void conf_note_fine_seconds(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_note_flag(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_note_bool(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
 void conf_put_uint(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l);
@@ -318,6 +321,21 @@ void conf_need_iface(struct conf_parser *p, const char *ifname, const char *what
 		{ .word = P "check_unicast_src", .set = conf_note_flag, .off = CONF_COMMON(check_src), .max = 1 },     \
 		{ .word = P "notify_priority_changes", .set = conf_note_bool, .off = CONF_COMMON(priority_events) },   \
 		{ .word = "v3_checksum_as_v2", .set = conf_note_bool, .off = CONF_COMMON(csum) },                      \
+		{ .word = "xdp_handover_skew",                                                                         \
+		  .set = conf_note_fine_seconds,                                                                       \
+		  .off = CONF_COMMON(handover),                                                                        \
+		  .max = CONF_HANDOVER_MAX_NS,                                                                         \
+		  .what = "0 to 1 seconds, such as 0.001" },                                                           \
+		{ .word = "xdp_max_advert_int",                                                                        \
+		  .set = conf_note_fine_seconds,                                                                       \
+		  .off = CONF_COMMON(max_advert),                                                                      \
+		  .max = CONF_ADVERT_MAX_NS,                                                                           \
+		  .what = "0.01 to 40.95 seconds, or 0 for any" },                                                     \
+		{ .word = "xdp_link_settle",                                                                           \
+		  .set = conf_note_fine_seconds,                                                                       \
+		  .off = CONF_COMMON(link_settle),                                                                     \
+		  .max = CONF_SETTLE_MAX_NS,                                                                           \
+		  .what = "0 to 255 seconds" },                                                                        \
 	{                                                                                                              \
 		.word = "smtp_alert", .set = conf_note_bool, .off = CONF_COMMON(smtp_alert)                            \
 	}

@@ -67,7 +67,7 @@ bool conf_parse_signed(const char *s, int64_t *out)
 	return true;
 }
 
-bool conf_parse_seconds(const char *s, uint64_t *ns)
+static bool parse_seconds(const char *s, size_t places, uint64_t *ns)
 {
 	char whole[24];
 	const char *dot;
@@ -85,7 +85,7 @@ bool conf_parse_seconds(const char *s, uint64_t *ns)
 		return false;
 	if (dot) {
 		n = strlen(dot + 1);
-		if (n < 1 || n > 6 || dot[1] < '0' || dot[1] > '9' || !conf_parse_number(dot + 1, &frac))
+		if (n < 1 || n > places || dot[1] < '0' || dot[1] > '9' || !conf_parse_number(dot + 1, &frac))
 			return false;
 		while (n--)
 			unit /= 10;
@@ -94,6 +94,11 @@ bool conf_parse_seconds(const char *s, uint64_t *ns)
 		return false;
 	*ns = sec * CONF_SEC_NS + frac * unit;
 	return true;
+}
+
+bool conf_parse_seconds(const char *s, uint64_t *ns)
+{
+	return parse_seconds(s, 6, ns);
 }
 
 int conf_parse_bool(const char *s)
@@ -222,9 +227,10 @@ bool conf_take_number(struct conf_parser *p, const struct conf_key *k, const str
 	return false;
 }
 
-bool conf_take_seconds(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l, uint64_t *out)
+static bool take_seconds(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l, size_t places,
+			 uint64_t *out)
 {
-	if (!conf_parse_seconds(l->word[1], out)) {
+	if (!parse_seconds(l->word[1], places, out)) {
 		bad_value(p, k, l, "is not a number of seconds");
 		return false;
 	}
@@ -232,6 +238,11 @@ bool conf_take_seconds(struct conf_parser *p, const struct conf_key *k, const st
 		return true;
 	bad_value(p, k, l, "is outside the legal range");
 	return false;
+}
+
+bool conf_take_seconds(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l, uint64_t *out)
+{
+	return take_seconds(p, k, l, 6, out);
 }
 
 /* keepalived moves the value into its range and runs; what is no number has no effect. */
@@ -293,6 +304,15 @@ void conf_put_seconds(struct conf_parser *p, const struct conf_key *k, const str
 }
 
 /* ---- yes and no ---- */
+
+/* Our own words need not stop at keepalived's microsecond. */
+void conf_note_fine_seconds(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
+{
+	uint64_t ns;
+
+	if (take_seconds(p, k, l, 9, &ns))
+		conf_note(p, k, l)->v = ns;
+}
 
 void conf_note_flag(struct conf_parser *p, const struct conf_key *k, const struct conf_line *l)
 {

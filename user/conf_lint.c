@@ -202,6 +202,35 @@ static void lint_peers(struct lint *x, const struct conf_vr *vr, const struct ne
 	}
 }
 
+/* RX-34: a mistake in the list makes two Active Routers. */
+static void lint_allowed(struct lint *x, const struct conf_vr *vr, const struct nets *nets)
+{
+	size_t own = 0;
+	char text[46];
+
+	for (size_t i = 0; i < vr->nallowed; i++) {
+		const struct conf_addr *a = &vr->allowed[i].addr;
+		struct conf_at at = vr->at;
+
+		if (conf_addr_eq(a, &vr->src) || has_addr(nets, a)) {
+			own++;
+			continue;
+		}
+		if (!nets->known || !nets->n || a->family != 4 || in_nets(nets, a))
+			continue;
+		at.line = vr->allowed[i].line ? vr->allowed[i].line : at.line;
+		at.col = 0;
+		WARN(x, &at,
+		     "%s: allowed peer %s is in no network of %s, where multicast adverts come from; correct it",
+		     vr->name, conf_addr_str(a, text, sizeof(text)), vr->ifname);
+	}
+	if (own && own == vr->nallowed)
+		WARN(x, &vr->at,
+		     "%s: xdp_peers lists this machine only, so no other router is heard and all become Active; add "
+		     "the others",
+		     vr->name);
+}
+
 /* RX-34: peers take adverts from whom they list. With IPv6 a router has several addresses, one of them link-local. */
 static void lint_unicast_source(struct lint *x, const struct conf_vr *vr)
 {
@@ -348,6 +377,7 @@ static void lint_vr(struct lint *x, const struct conf_vr *vr)
 	lint_vip_networks(x, vr, &nets);
 	lint_preferred(x, vr);
 	lint_peers(x, vr, &nets);
+	lint_allowed(x, vr, &nets);
 	lint_unicast_source(x, vr);
 	lint_routes(x, vr, &nets);
 	lint_weights(x, vr);

@@ -373,6 +373,7 @@ static const struct conf_key instance_keys[] = {
 	LIST("virtual_routes", CONF_CTX_ROUTES),
 	LIST("virtual_rules", CONF_CTX_RULES),
 	{ .word = "unicast_peer", .set = note_block, .off = IN(peer_block), .block = CONF_CTX_PEERS },
+	{ .word = "xdp_peers", .set = note_block, .off = IN(allow_block), .block = CONF_CTX_ALLOWED },
 	LIST("track_interface", CONF_CTX_TRACK_IFS),
 	LIST("track_script", CONF_CTX_TRACK_SCRIPTS),
 	LIST("track_file", CONF_CTX_TRACK_FILES),
@@ -624,6 +625,14 @@ static void peer_words(struct conf_parser *p, const struct conf_line *l, struct 
 	}
 }
 
+static void too_many_peers(struct conf_parser *p, const struct conf_line *l, size_t i, bool *said)
+{
+	if (!*said)
+		CONF_TELL_ERROR(p, l, i, "\"%.60s\" is peer number %d; an instance has at most %d, remove some",
+				l->word[i], PEERS_MAX + 1, PEERS_MAX);
+	*said = true;
+}
+
 static void peer_entry(struct conf_parser *p, const struct conf_line *l)
 {
 	struct conf_inst *in = conf_cur_inst(p);
@@ -638,10 +647,7 @@ static void peer_entry(struct conf_parser *p, const struct conf_line *l)
 	} else if (!fits_family(p, l, 0, &peer.addr, OWN_FAMILY)) {
 		return;
 	} else if (vr->npeers >= PEERS_MAX) {
-		if (!in->too_many_peers)
-			CONF_TELL_ERROR(p, l, 0, "\"%.60s\" is peer number %d; an instance has at most %d, remove some",
-					l->word[0], PEERS_MAX + 1, PEERS_MAX);
-		in->too_many_peers = true;
+		too_many_peers(p, l, 0, &in->too_many_peers);
 	} else if (new_addr(p, l, CONF_MAP_PEER, p->conf->nvrs - 1, &peer.addr, vr->npeers)) {
 		peer_words(p, l, &peer);
 		bigger = conf_grow(p, vr->peers, vr->npeers, sizeof(*bigger));
@@ -650,6 +656,39 @@ static void peer_entry(struct conf_parser *p, const struct conf_line *l)
 		vr->peers = bigger;
 		bigger[vr->npeers++] = peer;
 	}
+}
+
+/* Our own block. Who is missing in it is not heard, and two routers are Active: a bad address is an error, not a line less. */
+static void allow(struct conf_parser *p, const struct conf_line *l, size_t i)
+{
+	struct conf_inst *in = conf_cur_inst(p);
+	struct conf_vr *vr = conf_cur_vr(p);
+	struct conf_addr a;
+	int err;
+
+	if (conf_parse_addr(l->word[i], &a, NULL)) {
+		CONF_TELL_ERROR(
+			p, l, i,
+			"\"%.60s\" in xdp_peers is not an IP address; write addresses such as 192.0.2.1, without "
+			"a prefix",
+			l->word[i]);
+		return;
+	}
+	if (vr->nallowed >= PEERS_MAX) {
+		too_many_peers(p, l, i, &in->too_many_allowed);
+		return;
+	}
+	err = conf_vr_allow(vr, &a, l->line);
+	p->oom |= err == -ENOMEM;
+	if (err == -EEXIST)
+		CONF_TELL_WARN(p, l, i, "\"%.60s\" is in this list already; remove one of them", l->word[i]);
+}
+
+static void allowed_entry(struct conf_parser *p, const struct conf_line *l)
+{
+	conf_cur_inst(p)->allow_block.set = false; /* it is not empty, whatever becomes of these */
+	for (size_t i = 0; i < l->nwords; i++)
+		allow(p, l, i);
 }
 
 /* "IF DOWN [UP]" (spec 2.1) */
@@ -705,6 +744,7 @@ static const struct {
 	[CONF_CTX_VIPS] = { NULL, vip_entry },
 	[CONF_CTX_EXCLUDED] = { NULL, excluded_entry },
 	[CONF_CTX_PEERS] = { NULL, peer_entry },
+	[CONF_CTX_ALLOWED] = { NULL, allowed_entry },
 	[CONF_CTX_ROUTES] = { NULL, route_entry },
 	[CONF_CTX_RULES] = { NULL, rule_entry },
 	[CONF_CTX_TRACK_IFS] = { NULL, conf_track_entry },

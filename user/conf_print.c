@@ -75,17 +75,17 @@ static void put_line(struct out *o, const char *keyword, const char *word)
 /* Decimal seconds with as few places as they need. */
 static void put_seconds(struct out *o, const char *keyword, uint64_t ns)
 {
-	unsigned long long us = (unsigned long long)(ns / 1000), frac = us % 1000000;
-	int places = 6;
+	unsigned long long sec = (unsigned long long)(ns / CONF_SEC_NS), frac = ns % CONF_SEC_NS;
+	int places = 9;
 
 	while (places && frac % 10 == 0) {
 		frac /= 10;
 		places--;
 	}
 	if (places)
-		put(o, "%s %llu.%0*llu\n", keyword, us / 1000000, places, frac);
+		put(o, "%s %llu.%0*llu\n", keyword, sec, places, frac);
 	else
-		put(o, "%s %llu\n", keyword, us / 1000000);
+		put(o, "%s %llu\n", keyword, sec);
 }
 
 static void put_bool(struct out *o, const char *keyword, bool yes)
@@ -245,6 +245,7 @@ static void put_globals(struct out *o, const struct conf *c)
 		put(o, "\tdynamic_interfaces%s\n", g->dynamic_allow_if_changes ? " allow_if_changes" : "");
 	put_scripts_of_globals(o, g);
 	put_process(o, g);
+	put_line(o, "\txdp_control_group", g->control_group);
 	put(o, "\txdp_mode %s\n", mode_word(c->mode));
 	put(o, "\txdp_replaced %s\n}\n", replaced_word(g->replaced));
 	put(o, "child_wait_time %u\n", g->child_wait_s);
@@ -532,6 +533,12 @@ static void put_cast(struct out *o, const struct conf_vr *vr)
 	}
 	if (vr->npeers)
 		put(o, "\t}\n");
+	if (vr->nallowed)
+		put(o, "\txdp_peers {\n");
+	for (size_t i = 0; i < vr->nallowed; i++)
+		put(o, "\t\t%s\n", conf_addr_str(&vr->allowed[i].addr, text, sizeof(text)));
+	if (vr->nallowed)
+		put(o, "\t}\n");
 	put_flag(o, "\tunicast_fault_no_peer", vr->unicast_fault_no_peer);
 	put_flag(o, "\tcheck_unicast_src", vr->check_unicast_src);
 }
@@ -558,6 +565,12 @@ static void put_election(struct out *o, const struct conf_vr *vr)
 	put(o, "\t%s\n", vr->preempt ? "preempt" : "nopreempt");
 	if (vr->preempt_delay_ns)
 		put_seconds(o, "\tpreempt_delay", vr->preempt_delay_ns);
+	if (vr->handover_ns)
+		put_seconds(o, "\txdp_handover_skew", vr->handover_ns);
+	if (vr->max_adver_ns)
+		put_seconds(o, "\txdp_max_advert_int", vr->max_adver_ns);
+	if (vr->link_settle_ns)
+		put_seconds(o, "\txdp_link_settle", vr->link_settle_ns);
 	put(o, "\tdown_timer_adverts %u\n", vr->down_adverts);
 	put_bool(o, "\tstrict_mode", vr->strict);
 	put(o, "\t%s\n", vr->accept ? "accept" : "no_accept");

@@ -34,6 +34,7 @@ static void vr_free(struct conf_vr *vr)
 	free(vr->vips);
 	free(vr->excluded);
 	free(vr->peers);
+	free(vr->allowed);
 	free(vr->routes);
 	free(vr->rules);
 	tracks_free(&vr->tracks);
@@ -159,22 +160,40 @@ int conf_vr_add_vip(struct conf_vr *vr, const struct conf_addr *addr, uint8_t pl
 	return 0;
 }
 
+static int add_peer(struct conf_peer **list, size_t *n, const struct conf_peer *peer)
+{
+	struct conf_peer *bigger;
+
+	for (size_t i = 0; i < *n; i++)
+		if (conf_addr_eq(&(*list)[i].addr, &peer->addr))
+			return -EEXIST;
+	bigger = grow(*list, *n, sizeof(*bigger));
+	if (!bigger)
+		return -ENOMEM;
+	*list = bigger;
+	bigger[(*n)++] = *peer;
+	return 0;
+}
+
 int conf_vr_add_peer(struct conf_vr *vr, const struct conf_addr *addr)
 {
-	struct conf_peer *peers;
+	const struct conf_peer peer = { .addr = *addr, .max_ttl = 255 };
+	int err = add_peer(&vr->peers, &vr->npeers, &peer);
 
-	for (size_t i = 0; i < vr->npeers; i++)
-		if (conf_addr_eq(&vr->peers[i].addr, addr))
-			return -EEXIST;
-	peers = grow(vr->peers, vr->npeers, sizeof(*peers));
-	if (!peers)
-		return -ENOMEM;
-	vr->peers = peers;
-	peers[vr->npeers++] = (struct conf_peer){ .addr = *addr, .max_ttl = 255 };
+	if (err)
+		return err;
 	vr->unicast = true;
 	if (!vr->family)
 		vr->family = addr->family;
 	return 0;
+}
+
+/* Multicast is for the link (RX-35). The family is not told by it: that a list of the other one is an error can only be seen then. */
+int conf_vr_allow(struct conf_vr *vr, const struct conf_addr *addr, int line)
+{
+	const struct conf_peer peer = { .addr = *addr, .line = line, .ttl_set = true, .min_ttl = 255, .max_ttl = 255 };
+
+	return add_peer(&vr->allowed, &vr->nallowed, &peer);
 }
 
 int conf_parse_addr(const char *text, struct conf_addr *out, uint8_t *plen_out)

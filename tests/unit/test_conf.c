@@ -284,6 +284,17 @@ static void assert_one_warning(const struct run *r, const char *words)
 		fail_msg("more than one message: %s", r->msgs.s);
 }
 
+/* Exactly the message @said, or none. */
+static void assert_one(const struct run *r, const char *said)
+{
+	if (!said[0])
+		assert_silent(r);
+	else if (strstr(said, ": error: "))
+		assert_one_error(r, said);
+	else
+		assert_one_warning(r, said);
+}
+
 static void assert_addr(const struct conf_addr *a, const char *want)
 {
 	char buf[46];
@@ -301,6 +312,9 @@ static void assert_same_vr(const struct conf_vr *a, const struct conf_vr *b)
 	assert_int_equal(a->version, b->version);
 	assert_int_equal(a->priority, b->priority);
 	assert_int_equal(a->adver_ns, b->adver_ns);
+	assert_int_equal(a->handover_ns, b->handover_ns);
+	assert_int_equal(a->max_adver_ns, b->max_adver_ns);
+	assert_int_equal(a->link_settle_ns, b->link_settle_ns);
 	assert_int_equal(a->preempt, b->preempt);
 	assert_int_equal(a->auth_pass_set, b->auth_pass_set);
 	assert_memory_equal(a->auth_pass, b->auth_pass, CONF_AUTH_LEN);
@@ -315,6 +329,9 @@ static void assert_same_vr(const struct conf_vr *a, const struct conf_vr *b)
 	assert_int_equal(a->npeers, b->npeers);
 	for (size_t i = 0; i < a->npeers; i++)
 		assert_memory_equal(&a->peers[i].addr, &b->peers[i].addr, sizeof(a->peers[i].addr));
+	assert_int_equal(a->nallowed, b->nallowed);
+	for (size_t i = 0; i < a->nallowed; i++)
+		assert_memory_equal(&a->allowed[i].addr, &b->allowed[i].addr, sizeof(a->allowed[i].addr));
 }
 
 /* What is printed may be read on a machine that has everything. */
@@ -909,6 +926,202 @@ static void own_xdp_replaced_knows_two_words(void **state)
 	run_end(&r);
 	run_text(&r, "global_defs {\n xdp_replaced Fault\n}\n");
 	assert_one_error(&r, "t.conf:2:15: error: xdp_replaced \"Fault\" is not known; write restore or fault");
+	run_end(&r);
+}
+
+/* One instance, after global_defs with @globals. */
+static void run_both(struct run *r, const char *globals, const char *body)
+{
+	struct text t = { 0 };
+
+	text_str(&t, "global_defs {\n");
+	text_str(&t, globals);
+	text_str(&t, "\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 51\n");
+	text_str(&t, body);
+	text_str(&t, "\nvirtual_ipaddress { 192.0.2.10/24 }\n}\n");
+	run_text(r, t.s);
+	free(t.s);
+}
+
+static void own_times_are_global_or_of_an_instance(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_both(&r, "vrrp_version 3\nxdp_handover_skew 0.000000001\nxdp_max_advert_int 1\nxdp_link_settle 255", "");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].handover_ns, 1);
+	assert_int_equal(r.conf.vrs[0].max_adver_ns, 1000000000ull);
+	assert_int_equal(r.conf.vrs[0].link_settle_ns, 255000000000ull);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+	run_both(&r, "vrrp_version 3\nxdp_handover_skew 0.1\nxdp_max_advert_int 9\nxdp_link_settle 2",
+		 "xdp_handover_skew 1\nxdp_max_advert_int 0\nxdp_link_settle 0");
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].handover_ns, 1000000000ull);
+	assert_int_equal(r.conf.vrs[0].max_adver_ns, 0);
+	assert_int_equal(r.conf.vrs[0].link_settle_ns, 0);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+	run_both(&r, "xdp_max_advert_int 1", "advert_int 5"); /* version 2 learns none */
+	assert_silent(&r);
+	assert_int_equal(r.conf.vrs[0].max_adver_ns, 0);
+	run_end(&r);
+}
+
+static void own_times_have_limits(void **state)
+{
+	static const struct {
+		const char *line, *said;
+	} rows[] = {
+		{ "xdp_handover_skew", "t.conf:7:1: error: xdp_handover_skew has no value; it takes 0 to 1 seconds" },
+		{ "xdp_handover_skew 1.1",
+		  "t.conf:7:19: error: xdp_handover_skew 1.1 is outside the legal range; write 0 to 1 seconds" },
+		{ "xdp_handover_skew 0.0000000001",
+		  "t.conf:7:19: error: xdp_handover_skew \"0.0000000001\" is not a number of seconds" },
+		{ "xdp_handover_skew 0.3",
+		  "t.conf:4:1: warning: V: hand-over skew 0.300000 s is slower than the RFC's, "
+		  "0.200000 s; the RFC's is used" },
+		{ "xdp_handover_skew 0.2", "" },
+		{ "xdp_max_advert_int 41", "t.conf:7:20: error: xdp_max_advert_int 41 is outside the legal range; "
+					   "write 0.01 to 40.95 seconds" },
+		{ "xdp_max_advert_int -1", "t.conf:7:20: error: xdp_max_advert_int \"-1\" is not a number of seconds" },
+		{ "xdp_max_advert_int 0.19",
+		  "t.conf:4:1: error: V: longest advert interval 0.190000 s is below our own, "
+		  "0.200000 s" },
+		{ "xdp_max_advert_int 0.2", "" },
+		{ "version 2\nadvert_int 1\nxdp_max_advert_int 5",
+		  "t.conf:4:1: warning: V: longest advert interval 5.000000 s has no meaning in version 2" },
+		{ "xdp_link_settle 256",
+		  "t.conf:7:17: error: xdp_link_settle 256 is outside the legal range; write 0 to 255 seconds" },
+		{ "xdp_link_settle soon", "t.conf:7:17: error: xdp_link_settle \"soon\" is not a number of seconds" },
+	};
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char body[128];
+
+		snprintf(body, sizeof(body), "%s\n%s", rows[i].line,
+			 strstr(rows[i].line, "advert_int 1") ? "" : "advert_int 0.2");
+		run_both(&r, "vrrp_version 3", body);
+		assert_one(&r, rows[i].said);
+		if (!r.errors)
+			assert_prints_to_itself(&r.conf);
+		run_end(&r);
+	}
+}
+
+static void own_peers_are_who_may_send_to_a_multicast_router(void **state)
+{
+	struct run r;
+	const struct conf_vr *vr;
+
+	(void)state;
+	run_both(&r, "", "xdp_peers {\n192.0.2.2\n192.0.2.3 192.0.2.1\n}");
+	assert_silent(&r);
+	vr = &r.conf.vrs[0];
+	assert_false(vr->unicast);
+	assert_int_equal(vr->nallowed, 3);
+	assert_addr(&vr->allowed[0].addr, "192.0.2.2");
+	assert_addr(&vr->allowed[2].addr, "192.0.2.1");
+	for (size_t i = 0; i < vr->nallowed; i++) {
+		assert_true(vr->allowed[i].ttl_set);
+		assert_int_equal(vr->allowed[i].min_ttl, 255);
+		assert_int_equal(vr->allowed[i].max_ttl, 255);
+	}
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+}
+
+static void own_peers_that_cannot_work_are_said(void **state)
+{
+	static const struct {
+		const char *body, *said;
+		size_t n;
+	} rows[] = {
+		{ "xdp_peers {\n192.0.2.2\n192.0.2.2\n}", "t.conf:9:1: warning: \"192.0.2.2\" is in this list already",
+		  1 },
+		{ "xdp_peers {\n192.0.2.2 192.0.2.\n}",
+		  "t.conf:8:11: error: \"192.0.2.\" in xdp_peers is not an IP address", 1 },
+		{ "xdp_peers {\n192.0.2.2/24\n}",
+		  "t.conf:8:1: error: \"192.0.2.2/24\" in xdp_peers is not an IP address", 0 },
+		{ "xdp_peers {\nfe80::2\n}",
+		  "t.conf:8:0: error: V: allowed peer fe80::2 is IPv6 but the virtual router is "
+		  "IPv4",
+		  1 },
+		{ "xdp_peers {\n224.0.0.18\n}",
+		  "t.conf:8:0: error: V: allowed peer 224.0.0.18 is not the address of a host", 1 },
+		{ "xdp_peers {\n}", "t.conf:7:1: warning: xdp_peers is empty, so adverts of EVERYBODY count", 0 },
+		{ "xdp_peers {\n192.0.2.2\n}\nunicast_peer {\n192.0.2.2\n}",
+		  "t.conf:8:0: warning: V: the list of allowed peers is ignored because the unicast peers are the list "
+		  "already",
+		  0 },
+	};
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		run_both(&r, "", rows[i].body);
+		assert_one(&r, rows[i].said);
+		assert_int_equal(r.conf.vrs[0].nallowed, rows[i].n);
+		if (!r.errors)
+			assert_prints_to_itself(&r.conf);
+		run_end(&r);
+	}
+}
+
+static void own_ipv6_peers_should_be_link_local(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_instance(&r, "xdp_peers {\nfe80::2\nfd00::2\n}\nvirtual_ipaddress { fe80::51/64 }");
+	assert_one_warning(&r, "t.conf:6:0: warning: V: allowed peer fd00::2 is not link-local");
+	assert_int_equal(r.conf.vrs[0].nallowed, 2);
+	run_end(&r);
+}
+
+static void more_than_255_own_peers_are_one_error(void **state)
+{
+	struct text t = { 0 };
+	struct run r;
+	char line[32];
+
+	(void)state;
+	text_str(&t, "xdp_peers {\n");
+	for (int i = 0; i < 300; i++) {
+		snprintf(line, sizeof(line), "10.0.%d.%d\n", i / 100, i % 100 + 1);
+		text_str(&t, line);
+	}
+	text_str(&t, "}");
+	run_both(&r, "", t.s);
+	assert_one_error(&r, "t.conf:263:1: error: \"10.0.2.56\" is peer number 256; an instance has at most 255");
+	assert_int_equal(r.conf.vrs[0].nallowed, 255);
+	run_end(&r);
+	free(t.s);
+}
+
+static void own_control_group_has_to_exist(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_both(&r, "xdp_control_group adm", "");
+	assert_silent(&r);
+	assert_true(r.conf.globals.control_group_set);
+	assert_int_equal(r.conf.globals.control_gid, 4);
+	assert_prints_to_itself(&r.conf);
+	run_end(&r);
+	run_both(&r, "", "");
+	assert_false(r.conf.globals.control_group_set);
+	run_end(&r);
+	run_both(&r, "  xdp_control_group wheels", "");
+	assert_one_error(&r, "t.conf:2:21: error: xdp_control_group: there is no group \"wheels\"; make it, or write");
+	assert_false(r.conf.globals.control_group_set);
+	run_end(&r);
+	run_both(&r, "xdp_control_group", "");
+	assert_one_error(&r, "t.conf:2:1: error: xdp_control_group has no value; it takes the name of one that exists");
 	run_end(&r);
 }
 
@@ -1627,6 +1840,46 @@ static void more_ipv6_addresses_than_1500_bytes_hold_are_said(void **state)
 	run_end(&r);
 }
 
+static void own_flags_are_checked_too(void **state)
+{
+	static const struct {
+		size_t off;
+		uint64_t ns;
+		const char *said;
+	} rows[] = {
+		{ offsetof(struct conf_vr, handover_ns), 1000000001, "hand-over skew 1.000000 s is outside 0-1 s" },
+		{ offsetof(struct conf_vr, max_adver_ns), 999999999,
+		  "longest advert interval 0.999999 s is below our own" },
+		{ offsetof(struct conf_vr, max_adver_ns), 40950000001,
+		  "longest advert interval 40.950000 s is outside" },
+		{ offsetof(struct conf_vr, link_settle_ns), 255000000001, "link settle time 255 s is outside 0-255 s" },
+	};
+	struct conf_addr peer;
+	struct conf_vr *vr;
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		vr = attach(&r);
+		*(uint64_t *)((char *)vr + rows[i].off) = rows[i].ns;
+		check(&r);
+		assert_one_error(&r, rows[i].said);
+		run_end(&r);
+	}
+	vr = attach(&r);
+	assert_int_equal(conf_parse_addr("192.0.2.2", &peer, NULL), 0);
+	assert_int_equal(conf_vr_allow(vr, &peer, 0), 0);
+	assert_int_equal(conf_vr_allow(vr, &peer, 0), -EEXIST);
+	check(&r);
+	assert_silent(&r);
+	assert_prints_to_itself(&r.conf);
+	assert_int_equal(conf_vr_add_peer(vr, &peer), 0);
+	check(&r);
+	assert_one_warning(&r, ":0:0: warning: eth0/51: the list of allowed peers is ignored");
+	assert_int_equal(vr->nallowed, 0);
+	run_end(&r);
+}
+
 static void vlan_id_of_a_flag_is_checked_too(void **state)
 {
 	struct run r;
@@ -1729,6 +1982,13 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(own_xdp_vlan_is_a_number_from_1_to_4094),
 		cmocka_unit_test(vlans_are_links_of_their_own),
 		cmocka_unit_test(own_xdp_replaced_knows_two_words),
+		cmocka_unit_test(own_times_are_global_or_of_an_instance),
+		cmocka_unit_test(own_times_have_limits),
+		cmocka_unit_test(own_peers_are_who_may_send_to_a_multicast_router),
+		cmocka_unit_test(own_peers_that_cannot_work_are_said),
+		cmocka_unit_test(own_ipv6_peers_should_be_link_local),
+		cmocka_unit_test(more_than_255_own_peers_are_one_error),
+		cmocka_unit_test(own_control_group_has_to_exist),
 		cmocka_unit_test(unknown_interface_waits_with_dynamic_interfaces),
 		cmocka_unit_test(min_garp_changes_built_in_defaults_only),
 		cmocka_unit_test(group_trackers_are_in_every_member),
@@ -1765,6 +2025,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(ipv6_flags_that_cannot_work_are_errors),
 		cmocka_unit_test(ipv6_addresses_that_no_host_has_are_errors),
 		cmocka_unit_test(more_ipv6_addresses_than_1500_bytes_hold_are_said),
+		cmocka_unit_test(own_flags_are_checked_too),
 		cmocka_unit_test(vlan_id_of_a_flag_is_checked_too),
 		cmocka_unit_test(source_of_the_other_family_is_an_error),
 		cmocka_unit_test(flags_that_do_not_go_together_are_cleared),

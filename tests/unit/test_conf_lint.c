@@ -240,6 +240,19 @@ static void vip_peer(struct sound *s)
 	s->peers[0].addr = s->vips[0].addr;
 }
 
+static void allowed_self(struct sound *s)
+{
+	s->vrs[0].allowed = s->peers;
+	s->vrs[0].nallowed = 1;
+	s->peers[0] = (struct conf_peer){ .addr = addr("192.0.2.1"), .line = 30 };
+}
+
+static void allowed_far(struct sound *s)
+{
+	allowed_self(s);
+	s->peers[0].addr = addr("198.51.100.7");
+}
+
 static void far_peer(struct sound *s)
 {
 	self_peer(s);
@@ -384,6 +397,8 @@ static void each_trap_is_said_once(void **state)
 		{ source_peer, "unicast peer 192.0.2.77 is this machine itself" },
 		{ vip_peer, "unicast peer 192.0.2.100 is a virtual address" },
 		{ far_peer, "unicast peer 198.51.100.7 is in no network" },
+		{ allowed_self, "10: V1: xdp_peers lists this machine only" },
+		{ allowed_far, "30: V1: allowed peer 198.51.100.7 is in no network of eth0" },
 		{ route_elsewhere, "uses eth7, which carries none" },
 		{ route_source, "has source 192.0.2.55" },
 		{ weight_up, "23: V1: when process nginx fails, the priority stays 254" },
