@@ -130,6 +130,11 @@ VM_SELECT_all := tests/vm $(wildcard $(addprefix tests/net/test_,$(addsuffix .py
 check-vm: $(LAB)
 	$(Q)$(PYTHON) tests/vm/vm.py $(VM_KERNELS:%=--kernel %) $(or $(VM_SELECT_$(VM_TESTS)),$(VM_TESTS))
 
+# Thousands of failovers, and an hour of random faults: nothing may be left of them. make soak FAILOVERS=10000 SECONDS=3600 SEED=1
+soak: $(LAB)
+	$(Q)$(PYTHON) tests/soak/soak.py $(if $(FAILOVERS),--failovers $(FAILOVERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SEED),--seed $(SEED))
+
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
@@ -138,4 +143,4 @@ CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf c
 check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
 	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")
 
-.PHONY: check $(CHECKS) bench
+.PHONY: check $(CHECKS) bench soak

@@ -934,34 +934,68 @@ static bool is_ours(struct xdp_program *p)
 	return p && !strcmp(xdp_program__name(p), PROG_NAME);
 }
 
+/*
+ * Our program alone on the interface, without libxdp: it keeps a descriptor of a program without dispatcher that it has looked at, and the dead
+ * controller's program and maps would stay in the kernel as long as we live. 1: removed, 0: it is not that, or -errno.
+ */
+static int remove_alone(int ifindex, dp_vip_fn vip, void *arg)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	LIBBPF_OPTS(bpf_xdp_attach_opts, old);
+	char name[DP_NAME_LEN];
+	uint32_t id;
+	int fd, err;
+
+	if (bpf_xdp_query(ifindex, 0, &q))
+		return 0;
+	id = q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id;
+	name_of(id, name);
+	fd = id && !strcmp(name, PROG_NAME) ? bpf_prog_get_fd_by_id(id) : -1;
+	if (fd < 0)
+		return 0;
+	tell_vips4(fd, ifindex, vip, arg);
+	tell_vips6(fd, ifindex, vip, arg);
+	old.old_prog_fd = fd;
+	err = bpf_xdp_detach(ifindex, XDP_FLAGS_REPLACE | (q.drv_prog_id ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE),
+			     &old);
+	close(fd);
+	return err ? err : 1;
+}
+
+static int remove_shared(int ifindex, dp_vip_fn vip, void *arg)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_program *p = NULL;
+	int err = 0;
+
+	if (libxdp_get_error(mp))
+		return 0;
+	if (!xdp_multiprog__is_legacy(mp))
+		while ((p = xdp_multiprog__next_prog(p, mp)) && !is_ours(p))
+			;
+	if (p) {
+		tell_vips4(xdp_program__fd(p), ifindex, vip, arg);
+		tell_vips6(xdp_program__fd(p), ifindex, vip, arg);
+		err = xdp_program__detach(p, ifindex, xdp_multiprog__attach_mode(mp), 0);
+	}
+	xdp_multiprog__close(mp);
+	return err ? err : p != NULL;
+}
+
 int dp_leftovers_remove(int ifindex, const char *ifname, dp_vip_fn vip, void *arg)
 {
-	struct xdp_program *p = NULL, *found = NULL;
-	struct xdp_multiprog *mp;
-	int err = 0;
+	int rc;
 
 	libbpf_set_print(on_libbpf_print);
 	libxdp_set_print(on_libxdp_print);
-	mp = xdp_multiprog__get_from_ifindex(ifindex);
-	if (!libxdp_get_error(mp)) {
-		if (xdp_multiprog__is_legacy(mp)) {
-			p = xdp_multiprog__main_prog(mp);
-			found = is_ours(p) ? p : NULL;
-		} else {
-			while (!found && (p = xdp_multiprog__next_prog(p, mp)))
-				found = is_ours(p) ? p : NULL;
-		}
-		if (found) {
-			tell_vips4(xdp_program__fd(found), ifindex, vip, arg);
-			tell_vips6(xdp_program__fd(found), ifindex, vip, arg);
-			err = xdp_program__detach(found, ifindex, xdp_multiprog__attach_mode(mp), 0);
-			egress_detach(ifindex, false);
-		}
-		xdp_multiprog__close(mp);
-	}
+	rc = remove_alone(ifindex, vip, arg);
+	if (!rc)
+		rc = remove_shared(ifindex, vip, arg);
+	if (rc)
+		egress_detach(ifindex, false);
 	if (is_bpffs()) {
 		unpin(ifname);
 		unmount_bpffs();
 	}
-	return err ? err : found ? 1 : 0;
+	return rc;
 }
