@@ -46,7 +46,8 @@ struct dp {
 	struct xdp_program *prog;
 	struct ring_buffer *ring;
 	struct vx_filter *filter; /* mapped */
-	volatile uint64_t *role;  /* mapped */
+	uint64_t *role;           /* mapped */
+	uint64_t *role_set;       /* owned: what we have written there */
 	size_t role_bytes;
 	uint8_t *filter_refs; /* addresses behind each bit, saturating: a bit that ever had 255 stays set */
 	struct dp_sizes sizes;
@@ -422,10 +423,11 @@ void dp_free(struct dp *dp)
 	if (dp->filter)
 		munmap(dp->filter, sizeof(*dp->filter));
 	if (dp->role)
-		munmap((void *)dp->role, dp->role_bytes);
+		munmap(dp->role, dp->role_bytes);
 	xdp_program__close(dp->prog);
 	vrrp_xdp_bpf__destroy(dp->skel);
 	free(dp->filter_refs);
+	free(dp->role_set);
 	free(dp->ifs);
 	free(dp);
 	unmount_bpffs();
@@ -454,10 +456,12 @@ static int after_load(struct dp *dp)
 
 	dp->role_bytes = (dp->sizes.vrs * sizeof(uint64_t) + page - 1) / page * page;
 	dp->role = map_memory(dp->skel->maps.vr_role, dp->role_bytes);
+	dp->role_set = calloc(dp->sizes.vrs, sizeof(*dp->role_set));
 	dp->filter = map_memory(dp->skel->maps.filter, sizeof(*dp->filter));
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.events), on_ring, dp, NULL);
-	if (!dp->role || !dp->filter || !dp->ring)
+	if (!dp->role || !dp->role_set || !dp->filter || !dp->ring)
 		return -ENOMEM;
+	memcpy(dp->role_set, dp->role, dp->sizes.vrs * sizeof(*dp->role_set));
 	dp->loaded = true;
 	return 0;
 }
@@ -781,9 +785,23 @@ int dp_peer_del(struct dp *dp, uint32_t slot, const struct vx_addr *addr)
 	return bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.peers), &k) ? -errno : 0;
 }
 
+int dp_role_fd(const struct dp *dp)
+{
+	return bpf_map__fd(dp->skel->maps.vr_role);
+}
+
 void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
 {
-	__atomic_store_n(&dp->role[slot], role, __ATOMIC_RELEASE);
+	uint64_t was = dp->role_set[slot];
+
+	if (role >= VX_ROLE_ACTIVE_MIN && was >= VX_ROLE_ACTIVE_MIN) {
+		if (!__atomic_compare_exchange_n(&dp->role[slot], &was, role, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			return;
+	} else {
+		__atomic_store_n(&dp->role[slot], role, __ATOMIC_SEQ_CST);
+	}
+	dp->role_set[slot] = role;
 }
 
 static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)

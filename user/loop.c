@@ -166,27 +166,35 @@ void loop_stay_awake(struct loop *l, uint64_t at_ns)
 		l->busy_until_ns = at_ns;
 }
 
+static void go_to_sleep(struct loop *l)
+{
+	set_timerfd(l);
+	if (l->sleeps)
+		l->sleeps(l->arg, timer_next(&l->timers));
+}
+
 int loop_run(struct loop *l)
 {
 	struct epoll_event ready[MAX_READY];
 	uint64_t now = 0;
 	struct timer *t;
-	int n, timeout;
+	int n, timeout, err;
 
 	while (!l->stop_signal) {
 		timeout = now < l->busy_until_ns ? 0 : -1;
 		if (timeout)
-			set_timerfd(l);
+			go_to_sleep(l);
 		n = epoll_wait(l->epfd, ready, MAX_READY, timeout);
-		if (n < 0 &&
-		    errno == EINTR) /* stopped and continued: what came meanwhile goes before what is due (SEC-29) */
-			continue;
-		if (n < 0)
-			return -errno;
+		err = n < 0 ? -errno : 0;
+		if (err && err != -EINTR)
+			return err;
+		if (l->woke)
+			l->woke(l->arg, loop_now_ns());
 		if (n > 0)
 			dispatch(l, ready, n);
 		now = loop_now_ns();
-		while ((t = timer_expire(&l->timers, now)))
+		/* stopped and continued: what came meanwhile goes before what is due (SEC-29) */
+		while (!err && (t = timer_expire(&l->timers, now)))
 			t->fn(t->arg, now);
 		l->turn_end(l->arg, now);
 	}

@@ -23,9 +23,11 @@ struct loop_io {
 struct loop {
 	struct timer_queue timers;
 	void (*turn_end)(void *arg, uint64_t now_ns);
-	void *arg;                            /* borrowed, of turn_end */
-	void (*signal)(void *arg, int signo); /* SIGHUP, SIGUSR1, SIGUSR2; NULL: SIGHUP stops */
-	void *signal_arg;                     /* borrowed */
+	void (*woke)(void *arg, uint64_t now_ns);    /* before anything is looked at; NULL: nobody asks */
+	void (*sleeps)(void *arg, uint64_t next_ns); /* until then, or an event; NULL: nobody asks */
+	void *arg;                                   /* borrowed, of these three */
+	void (*signal)(void *arg, int signo);        /* SIGHUP, SIGUSR1, SIGUSR2; NULL: SIGHUP stops */
+	void *signal_arg;                            /* borrowed */
 	/* private */
 	int epfd, timerfd, sigfd;
 	uint64_t timer_set_ns;

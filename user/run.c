@@ -9,6 +9,7 @@
 #include "report.h"
 #include "sd.h"
 #include "vr.h"
+#include "ward.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,6 +30,7 @@ struct run {
 	struct vrs vrs;
 	struct ctl *ctl;
 	struct conf *conf; /* owned: what runs */
+	struct loop_io guardian_io;
 	const struct run_source *src;
 };
 
@@ -223,6 +226,7 @@ static int reload(struct run *r)
 		return EXIT_FAILED;
 	}
 	log_info("Reloading %s", r->src->path);
+	ward_rest(); /* a driver may take seconds to be given a program */
 	rc = run_load(conf, r->src);
 	if (!rc) {
 		conf_name_vlans(conf);
@@ -267,6 +271,7 @@ static json_t *answer(void *arg, const char *request)
 {
 	struct run *r = arg;
 
+	ward_rest(); /* thousands of routers are many counters */
 	if (!strcmp(request, "reload"))
 		return answer_reload(r);
 	if (!strncmp(request, "drain", 5) || !strncmp(request, "undrain", 7))
@@ -286,6 +291,27 @@ static void on_signal(void *arg, int signo)
 		log_info("signal %d: nothing is written to files; see `vrrp-xdp status --json` and `vrrp-xdp stats "
 			 "--json`",
 			 signo);
+}
+
+/* ---- the guardian ---- */
+
+static void on_guardian_gone(void *arg, uint32_t events, uint64_t now_ns)
+{
+	struct run *r = arg;
+
+	(void)events;
+	(void)now_ns;
+	loop_del(&r->loop, &r->guardian_io);
+	log_err("the guardian (process %d) has been killed; this controller (process %d) goes on without: should it "
+		"die, only its lease "
+		"silences it, and the others wait for three adverts; restart vrrp-xdp",
+		(int)ward_guardian(), (int)getpid());
+}
+
+static int watch_guardian(struct run *r)
+{
+	r->guardian_io = (struct loop_io){ .fd = ward_fd(), .prio = LOOP_OTHER, .fn = on_guardian_gone, .arg = r };
+	return loop_add(&r->loop, &r->guardian_io, EPOLLIN);
 }
 
 /* ---- from start to stop ---- */
@@ -325,7 +351,11 @@ int run_conf(struct conf *conf, const struct run_source *src)
 
 	if (!rc)
 		rc = check_descriptors();
-
+	err = rc ? 0 : ward_start(conf->globals.rt_priority, conf->globals.nice);
+	if (err) {
+		log_err("cannot start the guardian: %s", strerror(-err));
+		rc = EXIT_FAILED;
+	}
 	r.conf = rc ? NULL : malloc(sizeof(*conf));
 	if (!r.conf) {
 		conf_free(conf);
@@ -336,6 +366,8 @@ int run_conf(struct conf *conf, const struct run_source *src)
 	err = loop_init(&r.loop);
 	r.loop.signal = on_signal;
 	r.loop.signal_arg = &r;
+	if (!err)
+		err = watch_guardian(&r);
 	if (!err)
 		err = ctl_new(&r.ctl, &r.loop, answer, &r);
 	if (err) {

@@ -4,6 +4,7 @@
 
 #include "advert.h"
 #include "log.h"
+#include "ward.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -91,6 +92,31 @@ static void build_frame(struct vr *r, size_t i, bool prio0, const struct vx_addr
 	advert_build(f + vr_frame_head(r), &p, 0);
 }
 
+/* What the guardian is to send for @r. */
+static void leave_wills(const struct vr *r)
+{
+	struct ward_will w = {
+		.slot = r->slot,
+		.ifindex = r->iface->ifindex,
+		.family = r->conf->unicast ? r->conf->family : 0,
+		.len = r->frame_len,
+	};
+	int err = 0;
+	size_t i;
+
+	ward_forget(r->slot);
+	for (i = 0; i < r->nframes && !err; i++) {
+		w.data = vr_frame(r, i, true);
+		if (r->conf->unicast)
+			w.dst = vr_conf_addr(&r->conf->peers[i].addr);
+		err = ward_will(&w);
+	}
+	if (err)
+		log_warn("%s: no room for its last will: should vrrp-xdp die, the others wait for three adverts; "
+			 "restart vrrp-xdp",
+			 r->conf->name);
+}
+
 int vr_build(struct vr *r)
 {
 	struct vx_addr vips[ADVERT_MAX_ADDRS];
@@ -109,6 +135,7 @@ int vr_build(struct vr *r)
 		build_frame(r, i, false, vips);
 		build_frame(r, i, true, vips);
 	}
+	leave_wills(r);
 	vr_if_key(r->iface, &key);
 	r->cfg.ifindex = key.ifindex;
 	r->cfg.vlan = key.vlan;
@@ -208,7 +235,9 @@ static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
 	}
 	add_actions(r, act);
 	vr_mark(r);
-	if (from == FSM_ACTIVE && r->fsm.state == FSM_BACKUP && ev->type != FSM_EV_SYNC_BACKUP)
+	/* what was fenced was fenced with all of its group */
+	if (from == FSM_ACTIVE && r->fsm.state == FSM_BACKUP && ev->type != FSM_EV_SYNC_BACKUP &&
+	    ev->type != FSM_EV_FENCED)
 		vr_group_follow_backup(r, now_ns);
 }
 

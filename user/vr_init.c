@@ -5,6 +5,7 @@
 #include "advert.h"
 #include "leftover.h"
 #include "log.h"
+#include "ward.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -146,6 +147,7 @@ void vr_free(struct vr *r)
 	timer_cancel(&r->all->loop->timers, &r->adver_timer);
 	timer_cancel(&r->all->loop->timers, &r->down_timer);
 	vr_announce_cancel(r);
+	ward_forget(r->slot);
 	r->all->slots[r->slot] = NULL;
 	free(r->vips);
 	free(r->routes);
@@ -688,6 +690,8 @@ int vrs_start(struct vrs *v)
 
 	v->nl_io = (struct loop_io){ .fd = nl_fd(v->nl), .prio = LOOP_NETLINK, .fn = vrs_on_netlink, .arg = v };
 	v->loop->turn_end = vrs_flush;
+	v->loop->woke = vrs_on_wake;
+	v->loop->sleeps = vrs_on_sleep;
 	v->loop->arg = v;
 	err = loop_add(v->loop, &v->nl_io, EPOLLIN);
 	if (!err)

@@ -37,6 +37,9 @@ void vrs_on_dp(void *arg, uint32_t events, uint64_t now_ns);
 /* vr_turn.c */
 
 void vrs_flush(void *arg, uint64_t now_ns);
+/* The guardian is told, and asked. */
+void vrs_on_wake(void *arg, uint64_t now_ns);
+void vrs_on_sleep(void *arg, uint64_t next_ns);
 /* Sends what is queued on all interfaces; a new reason why nothing can be sent is said once. */
 void vrs_flush_tx(struct vrs *v);
 /* Adds one line to the batch, for vrs_commit(); the owner's flags are set by the outcome. */

@@ -5,6 +5,7 @@
 #include "advert.h"
 #include "log.h"
 #include "nic.h"
+#include "ward.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -289,8 +290,12 @@ int vrs_watch_routes(struct vrs *v)
 int vrs_dp_ready(struct vrs *v)
 {
 	size_t i;
-	int err;
+	int err = ward_watch(dp_role_fd(v->dp), v->sizes.vrs, v->sizes.vrs + v->sizes.peers);
 
+	if (err) {
+		log_err("the guardian cannot be given the virtual routers: %s", strerror(-err));
+		return 1;
+	}
 	for (i = 0; i < v->nvr; i++) {
 		err = dp_watch_init(v->dp, v->vr[i]->slot);
 		if (err) {
@@ -390,6 +395,7 @@ int vr_if_open(struct vr_if *f)
 {
 	bool first = !dp_loaded(f->all->dp);
 
+	ward_rest(); /* a driver may take seconds to be given a program */
 	if (!f->ethernet)
 		return cannot(f, "not an Ethernet interface; VRRP needs one");
 	if (f->lower && !f->lower->open) { /* its turn comes when that one has had it, see open_uppers() */
@@ -450,6 +456,7 @@ void vr_if_close(struct vr_if *f)
 
 	if (!f->open)
 		return;
+	ward_rest(); /* ... and to have it taken away */
 	for (i = 0; i < f->all->nifs; i++)
 		if (f->all->ifs[i]->lower == f)
 			vr_if_close(f->all->ifs[i]);

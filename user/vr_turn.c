@@ -3,10 +3,13 @@
 #include "vr_int.h"
 
 #include "log.h"
+#include "ward.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LATE_MAX_NS (100 * VX_NS_PER_MS)
 
 static void queue_adverts(struct vr *r, bool prio0)
 {
@@ -321,8 +324,10 @@ static void carry_out(struct vrs *v)
 
 	flush_adverts(v);
 	at_ns[0] = loop_now_ns();
+	ward_alive(at_ns[0]);
 	flush_addresses(v);
 	at_ns[1] = loop_now_ns();
+	ward_alive(at_ns[1]);
 	for (i = 0; i < v->ndirty; i++)
 		if (v->dirty[i]->pending & FSM_ACT_CLAIM)
 			vr_tell_role(v->dirty[i]);
@@ -332,6 +337,7 @@ static void carry_out(struct vrs *v)
 	at_ns[2] = loop_now_ns();
 	flush_announcements(v);
 	at_ns[3] = loop_now_ns();
+	ward_alive(at_ns[3]);
 	flush_routes(v);
 	for (i = 0; i < v->ndirty; i++) {
 		struct vr *r = v->dirty[i];
@@ -352,13 +358,65 @@ static void carry_out(struct vrs *v)
 	v->ndirty = 0;
 }
 
+/* ---- the guardian ---- */
+
+/*
+ * It has fenced: every Active router is Backup now, before it hears what the others have said meanwhile. That is for a Backup, and priority 0
+ * has to leave also if one of them took over: an advert that left behind the guardian's may have made it yield since.
+ */
+static void heed_guardian(struct vrs *v, uint64_t now_ns)
+{
+	uint64_t away_ns;
+	bool said = false;
+	size_t i;
+
+	if (!ward_fenced(now_ns, &away_ns))
+		return;
+	for (i = 0; i < v->nvr; i++) {
+		if (v->vr[i]->fsm.state != FSM_ACTIVE)
+			continue;
+		if (!said)
+			log_warn("this controller was stopped or hung for %.1f ms; its guardian has handed over for it",
+				 away_ns / 1e6);
+		said = true;
+		vr_step(v->vr[i], FSM_EV_FENCED, now_ns);
+	}
+}
+
+/* An interval late is dead, and so is LATE_MAX_NS. */
+static void set_limit(const struct vrs *v)
+{
+	uint64_t limit_ns = 0;
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++) {
+		const struct fsm *f = &v->vr[i]->fsm;
+
+		if (f->state == FSM_ACTIVE && (!limit_ns || f->adver_ns < limit_ns))
+			limit_ns = f->adver_ns;
+	}
+	ward_limit(limit_ns < LATE_MAX_NS ? limit_ns : LATE_MAX_NS, loop_now_ns());
+}
+
+void vrs_on_wake(void *arg, uint64_t now_ns)
+{
+	heed_guardian(arg, now_ns);
+	ward_alive(now_ns);
+}
+
+void vrs_on_sleep(void *arg, uint64_t next_ns)
+{
+	(void)arg;
+	ward_sleep(next_ns);
+}
+
 /* Where sending failed the kernel is asked for the link: its own news of a lost carrier can be a second late. */
 void vrs_flush(void *arg, uint64_t now_ns)
 {
 	struct vrs *v = arg;
 	size_t i;
 
-	(void)now_ns;
+	heed_guardian(v, now_ns);
 	while (v->ndirty) {
 		carry_out(v);
 		for (i = 0; i < v->nifs; i++) {
@@ -366,7 +424,10 @@ void vrs_flush(void *arg, uint64_t now_ns)
 				nl_link_read(v->nl, v->ifs[i]->ifindex);
 			v->ifs[i]->send_failed = false;
 		}
+		heed_guardian(v, loop_now_ns()); /* between the look and the sending maybe */
 	}
-	if (v->news)
+	if (v->news) {
+		set_limit(v);
 		vrs_tell(v);
+	}
 }

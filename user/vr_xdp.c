@@ -8,6 +8,7 @@
 
 #include "decide.h"
 #include "log.h"
+#include "ward.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -67,8 +68,10 @@ static const char *what(const struct dp_seen *seen, char buf[WHAT_LEN])
 static void restore(struct vr_if *f, struct dp_seen *seen)
 {
 	char why[DP_ERR_LEN], buf[WHAT_LEN];
-	int err = dp_restore(f->all->dp, f->ifindex, why);
+	int err;
 
+	ward_rest(); /* see vr_if_open() */
+	err = dp_restore(f->all->dp, f->ifindex, why);
 	if (err == -ENODEV) /* it went with the interface, as will be told */
 		return;
 	if (!err) {

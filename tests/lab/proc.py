@@ -89,6 +89,11 @@ class Proc:
         return self.popen.pid
 
     @property
+    def worker(self):
+        """The process that does VRRP, a child of the one that was started: vrrp-xdp's controller, keepalived's VRRP process."""
+        return family(self.pid)[1]
+
+    @property
     def log(self):
         with self._news:
             return list(self._lines)

@@ -197,8 +197,12 @@ def cli(lab, host, *words, timeout=20):
 
 
 def wakeups(proc):
-    """How often the controller has gone to sleep by itself, thus was woken."""
-    with open(f"/proc/{proc.pid}/status", encoding="ascii") as f:
+    """How often the controller and its guardian have gone to sleep by themselves, thus were woken."""
+    return sum(sleeps(pid) for pid in (proc.pid, proc.worker))
+
+
+def sleeps(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return int(next(line.split()[1] for line in f if line.startswith("voluntary_ctxt_switches")))
 
 

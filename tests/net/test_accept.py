@@ -150,13 +150,13 @@ def test_without_accept_mode_neither_a_backup_nor_a_frozen_active_answers(lab, m
     for router in ("r1", "r2"):
         assert answers(pair.client, router) == set()
     assert pair.client.who_has(lab.VIP, ["r1", "r2"]) == [lab.mac("r1")]
-    pair.r1.signal(signal.SIGSTOP)
+    pair.r1.freeze()
     pair.r2.wait_log("Backup -> Active")
     lab.wait_addr("r2", lab.VIP)
     for router in ("r1", "r2"):
         assert answers(pair.client, router) == set()
     assert pair.client.who_has(lab.VIP, ["r1", "r2"]) == [lab.mac("r2")]
-    pair.r1.signal(signal.SIGCONT)
+    pair.r1.thaw()
     lab.wait_state("r1", "Active")
     lab.wait_state("r2", "Backup")
     assert pair.client.who_has(lab.VIP, ["r1", "r2"]) == [lab.mac("r1")]

@@ -74,7 +74,7 @@ def test_detach_refuses_while_a_controller_runs(lab):
     before = machine(lab, "r1")
     done = cli(lab, "r1", "detach", "eth0")
     assert done.returncode == 1
-    assert re.fullmatch(rf"eth0: vrrp-xdp runs there as process {pair.r1.pid};.*`kill {pair.r1.pid}`.*\n", done.stderr)
+    assert re.fullmatch(rf"eth0: vrrp-xdp runs there as process {pair.r1.worker};.*`kill {pair.r1.worker}`.*\n", done.stderr)
     assert machine(lab, "r1") == before
     assert_settled(lab, pair.client, "r1", ["r2"])
 
@@ -149,7 +149,7 @@ def test_a_second_start_is_refused_and_the_first_does_not_notice(lab):
     for words in (["--vrid", 51, "--vip", lab.VIP_CIDR], ["--vrid", 52, "--vip", "10.77.0.102/24"]):
         done = cli(lab, "r1", "attach", "eth0", *words)
         assert done.returncode == 1
-        assert re.fullmatch(rf"eth0: vrrp-xdp runs there already, as process {pair.r1.pid}; .*\n", done.stderr)
+        assert re.fullmatch(rf"eth0: vrrp-xdp runs there already, as process {pair.r1.worker}; .*\n", done.stderr)
     assert machine(lab, "r1") == before
     assert transitions(pair.r1) == ["Initialize -> Backup", "Backup -> Active"]
     assert_settled(lab, pair.client, "r1", ["r2"])

@@ -167,11 +167,11 @@ def test_the_resources_after_twenty_reloads_are_those_of_the_start(lab):
 
     def held():
         fds = sorted(os.readlink(fd) if not os.readlink(fd).startswith(("socket", "pipe")) else os.readlink(fd).split(":")[0]
-                     for fd in Path(f"/proc/{r1.proc.pid}/fd").iterdir())
+                     for fd in Path(f"/proc/{r1.proc.worker}/fd").iterdir())
         return fds, machine(lab, "r1"), lab.run("r1", "ip route")
 
     def data_kb():
-        return int(re.search(r"VmData:\s+(\d+)", Path(f"/proc/{r1.proc.pid}/status").read_text(encoding="ascii")).group(1))
+        return int(re.search(r"VmData:\s+(\d+)", Path(f"/proc/{r1.proc.worker}/status").read_text(encoding="ascii")).group(1))
 
     r1.proc.wait_log("VRRP_Script.chk. succeeded")
     before = held()

@@ -134,7 +134,7 @@ def test_a_second_controller_for_the_interface_of_a_file_is_refused(lab):
     proc.wait_log("A: Backup -> Active")
     second = attach(lab, "r1", 100, vips=("10.77.0.103/24",))
     assert second.wait() == 1
-    assert re.search(rf"process {proc.pid}; .*`vrrp-xdp run`", second.log[0])
+    assert re.search(rf"process {proc.worker}; .*`vrrp-xdp run`", second.log[0])
 
 
 # ---- with keepalived on the other side ----

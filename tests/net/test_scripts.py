@@ -74,7 +74,7 @@ def test_scripts_that_misbehave_delay_no_advert(lab):
         client.wait_advert("r1", 20, count=100, priority=195)  # five seconds of adverts, each failed check counted
         assert transitions(r1) == ["Initialize -> Backup", "Backup -> Active"]
         assert transitions(r2) == ["Initialize -> Backup"], "an advert was so late that the Backup took over"
-        left = children_of(r1.pid)
+        left = children_of(r1.worker)
         r1.stop()
         deadline = time.monotonic() + 10
         while any(Path(f"/proc/{pid}").exists() for pid in left) and time.monotonic() < deadline:

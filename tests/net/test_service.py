@@ -255,8 +255,7 @@ def wait_nobody_has_the_socket(lab):
 def runs_and_recovers(lab, prefix, conf):
     first = start(lab, *prefix, conf=conf)
     first.wait_log("-> Active")
-    first.signal(9)
-    first.wait()
+    first.kill()
     wait_nobody_has_the_socket(lab)
     second = start(lab, *prefix, conf=conf)
     second.wait_log("removed what a dead controller left")

@@ -37,7 +37,7 @@ def test_status_of_an_active_router(lab):
     """State, since, why, priority, who is Active, timers, lease, addresses, interface, XDP mode and why."""
     pair = attach_pair(lab, vips=(lab.VIP_CIDR, SECOND_VIP))
     controller, = lab.status("r1")["controllers"]
-    assert controller["pid"] == pair.r1.pid and 0 < controller["up_s"] < 600
+    assert controller["pid"] == pair.r1.worker and 0 < controller["up_s"] < 600
     vr = status_of(lab, "r1")
     fixed = {"name": "eth0/51", "interface": "eth0", "vrid": 51, "version": 3, "state": "Active", "why": "no advert",
              "priority": 200, "preempt": True, "advert_int_ms": ADVERT_MS, "source": "10.77.0.11", "xdp_mode": "native",

@@ -137,7 +137,7 @@ def test_a_backup_and_a_frozen_active_discard_frames_to_the_virtual_mac(lab):
         cable.send(frames.echo(eth_src=lab.mac("client"), eth_dst=VMAC, src=lab.ip("client"), dst=dst, ident=7, seq=1))
     lab.wait_until(lambda: counters(lab, "r2")["vmac_drop"] == before + 4, what="four frames dropped")
     assert not [f for f in pair.client.fence(["r1", "r2"]) if frames.parse_echo_reply(f.data)]
-    pair.r1.signal(signal.SIGSTOP)
+    pair.r1.freeze()
     pair.r2.wait_log("Backup -> Active")
     lab.wait_addr("r2", lab.VIP)
     cable = lab.sender("sw", "r1")
@@ -167,7 +167,7 @@ def test_nothing_is_left_behind(lab):
     before = machine(lab, "r1"), qdiscs()
     pair = pair_with_vmac(lab)
     assert "vrrp_egress" in qdiscs()[1]
-    pair.r1.signal(signal.SIGKILL)
+    pair.r1.kill()
     pair.r1.wait()
     assert cli(lab, "r1", "detach", "eth0").returncode == 0
     assert "vrrp_egress" not in qdiscs()[1]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Somebody takes the XDP program off the interface, or puts another one in its place (SEC-28, xdp_replaced)."""
 
-import signal
 import time
 
 import frames
@@ -86,7 +85,7 @@ def test_a_backup_puts_it_back_and_its_timer_runs_on(lab, mode):
     assert transitions(pair.r2) == STARTED[:1]
     pair.client.wait_advert("r1")
     start = time.monotonic()
-    pair.r1.signal(signal.SIGKILL)
+    pair.r1.kill()
     put_back(lab, "r2", pair.r2, mode)
     pair.r2.wait_log("Backup -> Active")
     assert 2.9 < time.monotonic() - start < 3.9 + STALL_MS / 1000
@@ -164,10 +163,10 @@ def test_a_program_in_the_other_mode_is_a_fault_too(lab, mode, other):
     """The kernel has a program in one mode only."""
     proc = attach(lab, "r1", mode=mode, advert_ms=1000)
     proc.wait_log("-> Active")
-    proc.signal(signal.SIGSTOP)
+    proc.freeze()
     take_off(lab, "r1", mode)
     lab.load_pass_program("r1", KIND[other])
-    proc.signal(signal.SIGCONT)
+    proc.thaw()
     proc.wait_log(f"Active -> Initialize: {REPLACED}.*`ip link set dev eth0 {OFF[other]} off`")
     since = proc.mark()
     take_off(lab, "r1", other)

@@ -77,11 +77,11 @@ def test_only_ours_taken_out_of_the_dispatcher(lab, mode):
 def test_another_dispatcher_in_its_place_is_joined(lab, mode):
     party = Party(lab, mode)
     party.attach("vrrp")
-    party.router.signal(signal.SIGSTOP)
+    party.router.freeze()
     lab.run("r1", f"ip link set dev eth0 {KIND[mode]} off")
     party.attach("pass")
     party.attach("filter")
-    party.router.signal(signal.SIGCONT)
+    party.router.thaw()
     party.router.wait_log("somebody replaced the XDP program by .*; put back")
     lab.wait_until(lambda: active_routers(lab) == ["r1"], what="Active")
     party.assert_works()

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guardian.h"
+
+#include "abi.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PRIO_CONTROL = 7, RT_MAX = 99 };
+
+/* Nothing is allocated after the start but the mappings of the roles. */
+static struct guardian {
+	struct guardian_args args;
+	struct guardian_page *page;
+	struct guardian_roles of;
+	uint64_t *role; /* NULL: there is no map yet */
+	int frames, packets4, packets6;
+	uint64_t due_ns, until_ns; /* the deadline that is waited for, and with the excuse that it had */
+	bool excused, done;        /* it has been put off; it has been acted upon */
+	bool leaves[VX_MAX_VRS];   /* slots whose will is due */
+	unsigned int fenced, sent; /* the last time: routers, adverts */
+	bool closed;               /* the controller is being taken apart by the kernel */
+	struct guardian_will copy;
+} guardian;
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * VX_NS_PER_S + ts.tv_nsec;
+}
+
+/* ---- fences and wills ---- */
+
+static int open_socket(int domain, int protocol)
+{
+	int fd = socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), prio = PRIO_CONTROL;
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &prio, sizeof(prio));
+	return fd;
+}
+
+static bool send_will(const struct guardian *g, const struct guardian_will *w)
+{
+	const struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_ifindex = w->ifindex };
+	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = w->dst.w[0] };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_scope_id = w->ifindex };
+	int fd = w->family == 6 ? g->packets6 : g->packets4;
+
+	if (!w->family)
+		return sendto(g->frames, w->data, w->len, 0, (const struct sockaddr *)&ll, sizeof(ll)) == w->len;
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &w->ifindex, sizeof(w->ifindex)))
+		return false;
+	if (w->family == 4)
+		return sendto(fd, w->data, w->len, 0, (const struct sockaddr *)&in, sizeof(in)) == w->len;
+	memcpy(&in6.sin6_addr, &w->dst, sizeof(in6.sin6_addr));
+	return sendto(fd, w->data, w->len, 0, (const struct sockaddr *)&in6, sizeof(in6)) == w->len;
+}
+
+/* The controller may come back meanwhile; and if it died of writing where it must not, anything may be in here. */
+static bool read_will(struct guardian *g, const struct guardian_will *w)
+{
+	uint32_t seq = __atomic_load_n(&w->seq, __ATOMIC_SEQ_CST);
+
+	if (seq & 1 || !w->len)
+		return false;
+	g->copy = *w;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&w->seq, __ATOMIC_SEQ_CST) == seq && g->copy.len <= GUARDIAN_WILL_BYTES &&
+	       g->copy.slot < g->of.slots;
+}
+
+/* Whether the slot was Active with a lease that had not lapsed: after that another router may be Active, and the will would be no news. */
+static bool fence_slot(uint64_t *role, uint64_t now_ns)
+{
+	uint64_t was = __atomic_load_n(role, __ATOMIC_SEQ_CST);
+
+	while (was > VX_ROLE_ACTIVE_MIN)
+		if (__atomic_compare_exchange_n(role, &was, (uint64_t)VX_ROLE_ACTIVE_MIN, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
+			break;
+	return was > now_ns;
+}
+
+/* All fences, then the wills. */
+static void fence(struct guardian *g)
+{
+	uint64_t now_ns = clock_ns();
+	uint32_t i;
+
+	g->due_ns = __atomic_load_n(&g->page->deadline_ns, __ATOMIC_SEQ_CST);
+	g->done = true;
+	g->fenced = g->sent = 0;
+	__atomic_store_n(&g->page->fenced_ns, now_ns, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&g->page->fences, 1, __ATOMIC_SEQ_CST);
+	for (i = 0; g->role && i < g->of.slots; i++)
+		g->fenced += g->leaves[i] = fence_slot(&g->role[i], now_ns);
+	for (i = 0; g->fenced && i < g->of.nwills; i++)
+		if (read_will(g, &g->page->wills[i]) && g->leaves[g->copy.slot])
+			g->sent += send_will(g, &g->copy);
+}
+
+/* ---- what has happened to the controller ---- */
+
+static void say(const struct guardian *g, const char *what, const char *advice)
+{
+	log_err("the controller (process %d) %s; fenced: %u virtual router%s, adverts of priority 0 sent: %u; %s",
+		(int)g->args.controller, what, g->fenced, g->fenced == 1 ? "" : "s", g->sent, advice);
+}
+
+static void hand_over(struct guardian *g, const char *what, const char *advice)
+{
+	fence(g);
+	if (g->fenced)
+		say(g, what, advice);
+}
+
+__attribute__((noreturn)) static void on_ended(struct guardian *g, int status)
+{
+	const char *name;
+	char what[64];
+
+	if (!g->closed)
+		fence(g); /* nothing, if it has ended itself */
+	if (!WIFSIGNALED(status))
+		_exit(WEXITSTATUS(status));
+	name = sigabbrev_np(WTERMSIG(status));
+	snprintf(what, sizeof(what), "was killed by signal %d (%s)", WTERMSIG(status), name ? name : "?");
+	say(g, what, "start vrrp-xdp again; `vrrp-xdp detach` removes what is left");
+	_exit(EXIT_FAILURE);
+}
+
+/* All children: as the first process of a container it inherits the orphans. */
+static void reap(struct guardian *g)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid == g->args.controller && WIFSTOPPED(status))
+			hand_over(g, "was stopped", "kill -CONT lets it go on");
+		else if (pid == g->args.controller)
+			on_ended(g, status);
+	}
+}
+
+/*
+ * Looks at the deadline, having asked to be woken at @asked_ns (UINT64_MAX: by a signal only), and returns until when to sleep. When it was
+ * itself woken late by a quarter of the limit, then the machine has stalled, and not the controller: that gets half a limit more, once.
+ */
+static uint64_t judge(struct guardian *g, uint64_t now_ns, uint64_t asked_ns)
+{
+	uint64_t due_ns = __atomic_load_n(&g->page->deadline_ns, __ATOMIC_SEQ_CST);
+	uint64_t limit_ns = __atomic_load_n(&g->page->limit_ns, __ATOMIC_SEQ_CST);
+	char what[64];
+
+	if (due_ns != g->due_ns) {
+		g->due_ns = g->until_ns = due_ns;
+		g->excused = g->done = false;
+	}
+	if (g->done)
+		return UINT64_MAX;
+	if (now_ns < g->until_ns)
+		return g->until_ns;
+	if (!g->excused && now_ns > asked_ns && now_ns - asked_ns > limit_ns / 4) {
+		g->excused = true;
+		g->until_ns = now_ns + limit_ns / 2;
+		return g->until_ns;
+	}
+	snprintf(what, sizeof(what), "has hung for %u ms", (unsigned int)((now_ns - due_ns + limit_ns) / VX_NS_PER_MS));
+	hand_over(g, what, "find out what holds it up");
+	return UINT64_MAX;
+}
+
+/* ---- the process ---- */
+
+/*
+ * The roles, once there is a map of them, and the page with room for the wills. Or the end of the socket, whose other end is the first thing
+ * of a dead process that the kernel closes: to close a packet socket takes it 10 ms, and the death is told when all are closed.
+ */
+static void on_socket(struct guardian *g)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	struct guardian_roles of;
+	struct iovec iov = { .iov_base = &of, .iov_len = sizeof(of) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+	struct guardian_page *page;
+	uint64_t *role;
+	ssize_t n = recvmsg(g->args.sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd;
+
+	if (!n && !g->closed)
+		fence(g);
+	g->closed |= !n;
+	if (n != sizeof(of) || !CMSG_FIRSTHDR(&msg))
+		return;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	page = mmap(NULL, sizeof(*page) + of.nwills * sizeof(page->wills[0]), PROT_READ | PROT_WRITE, MAP_SHARED,
+		    g->args.memfd, 0);
+	role = mmap(NULL, of.slots * sizeof(*role), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED || role == MAP_FAILED || of.slots > VX_MAX_VRS) {
+		log_err("the guardian cannot map the roles: %s; raise RLIMIT_MEMLOCK and restart vrrp-xdp",
+			strerror(errno));
+	} else {
+		g->page = page;
+		g->role = role;
+		g->of = of;
+	}
+	close(fd);
+}
+
+/* What can be had of this is had. Not the CPU affinity: the guardian must not wait for a CPU that is the controller's alone. */
+static void settle_in(const struct guardian_args *args)
+{
+	struct sched_param p = { .sched_priority = args->rt_priority < RT_MAX ? args->rt_priority + 1 : RT_MAX };
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "-1000", 5) < 0)
+		log_debug("the guardian may be chosen when memory runs out: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	prctl(PR_SET_NAME, "vrrp-xdp-guard");
+	if (args->nice)
+		setpriority(PRIO_PROCESS, 0, args->nice);
+	if (args->rt_priority)
+		sched_setscheduler(0, SCHED_FIFO, &p);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+}
+
+static void forward(const struct guardian *g, int sig)
+{
+	kill(g->args.controller, sig); /* from a terminal it has it twice, which is harmless */
+	if (sig == SIGTERM || sig == SIGINT)
+		kill(g->args.controller, SIGCONT); /* a stopped one could not end */
+}
+
+void guardian_run(const struct guardian_args *args)
+{
+	const int wakers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGIO, SIGRTMIN };
+	struct guardian *g = &guardian;
+	uint64_t now_ns, until_ns = UINT64_MAX;
+	struct timespec ts;
+	sigset_t set;
+	size_t i;
+	int sig;
+
+	sigfillset(&set); /* Ctrl-Z too: it stops the controller, which is then handed over for */
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	g->args = *args;
+	g->page = args->page;
+	g->due_ns = g->until_ns = UINT64_MAX;
+	g->frames = open_socket(AF_PACKET, 0); /* protocol 0: it takes nothing in */
+	g->packets4 = open_socket(AF_INET, IPPROTO_RAW);
+	g->packets6 = open_socket(AF_INET6, IPPROTO_RAW);
+	if (g->frames < 0 || g->packets4 < 0)
+		log_err("the guardian has no sockets: %s; it will fence, and send nothing", strerror(errno));
+	fcntl(args->sock, F_SETOWN, getpid());
+	fcntl(args->sock, F_SETFL, O_ASYNC);
+	settle_in(args);
+	sigemptyset(&set);
+	for (i = 0; i < VX_ARRAY_LEN(wakers); i++)
+		sigaddset(&set, wakers[i]);
+	on_socket(g); /* what came before there was a SIGIO for it */
+	for (;;) {
+		reap(g);
+		now_ns = clock_ns();
+		until_ns = judge(g, now_ns, until_ns);
+		ts.tv_sec = (until_ns - now_ns) / VX_NS_PER_S;
+		ts.tv_nsec = (until_ns - now_ns) % VX_NS_PER_S;
+		sig = sigtimedwait(&set, NULL, until_ns == UINT64_MAX ? NULL : &ts);
+		if (sig == SIGIO)
+			on_socket(g);
+		else if (sig > 0 && sig != SIGCHLD && sig != SIGRTMIN)
+			forward(g, sig);
+	}
+}

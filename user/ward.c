@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ward.h"
+
+#include "guardian.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { HIGH_FD = 1000 }; /* below the usual limit of 1024 */
+
+static struct {
+	struct guardian_page *page;
+	int memfd, sock, pidfd;
+	pid_t pid;       /* of the guardian */
+	uint32_t *owner; /* [nwills], owned: slot + 1 of each will, 0: free */
+	uint32_t nwills;
+	uint32_t fences; /* as seen the last time */
+	bool resting;
+} me = { .memfd = -1, .sock = -1, .pidfd = -1 };
+
+static void store(uint64_t *p, uint64_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_SEQ_CST);
+}
+
+static void wake(void)
+{
+	syscall(SYS_pidfd_send_signal, me.pidfd, SIGRTMIN, NULL, 0);
+}
+
+static struct guardian_page *map_page(uint32_t nwills)
+{
+	size_t bytes = sizeof(struct guardian_page) + nwills * sizeof(struct guardian_will);
+	void *p;
+
+	if (ftruncate(me.memfd, bytes))
+		return NULL;
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, me.memfd, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+pid_t ward_guardian(void)
+{
+	return me.pid;
+}
+
+int ward_fd(void)
+{
+	return me.pidfd;
+}
+
+static void block_signals(void)
+{
+	const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
+	sigset_t set;
+	size_t i;
+
+	signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it: then no child's end is told */
+	sigemptyset(&set);
+	for (i = 0; i < VX_ARRAY_LEN(sigs); i++)
+		sigaddset(&set, sigs[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* The kernel closes what a dead process has open from the highest number down: this end shall go first, see the guardian's on_socket(). */
+static int to_the_end(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
+int ward_start(int rt_priority, int nice)
+{
+	struct guardian_args args = { .rt_priority = rt_priority, .nice = nice };
+	int sock[2];
+
+	me.memfd = memfd_create("vrrp-xdp-guardian", MFD_CLOEXEC);
+	me.page = me.memfd < 0 ? NULL : map_page(0);
+	me.pid = getpid();
+	me.pidfd = syscall(SYS_pidfd_open, me.pid, 0); /* close-on-exec by itself */
+	if (!me.page || me.pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
+		return -errno;
+	me.page->deadline_ns = UINT64_MAX;
+	block_signals();
+	args.controller = fork();
+	if (args.controller < 0)
+		return -errno;
+	if (!args.controller) {
+		me.sock = to_the_end(sock[1]);
+		close(sock[0]);
+		return 0;
+	}
+	close(sock[1]);
+	close(me.pidfd);
+	args.memfd = me.memfd;
+	args.page = me.page;
+	args.sock = sock[0];
+	guardian_run(&args);
+}
+
+int ward_watch(int role_fd, uint32_t slots, uint32_t nwills)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl = { 0 };
+	struct guardian_roles of = { .slots = slots, .nwills = nwills };
+	struct iovec iov = { .iov_base = &of, .iov_len = sizeof(of) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	uint32_t *owner = calloc(nwills, sizeof(*owner));
+	struct guardian_page *page = owner ? map_page(nwills) : NULL;
+
+	if (!page) {
+		free(owner);
+		return -ENOMEM;
+	}
+	me.owner = owner;
+	me.nwills = nwills;
+	me.page = page;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(role_fd));
+	memcpy(CMSG_DATA(c), &role_fd, sizeof(role_fd));
+	return sendmsg(me.sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* ---- wills ---- */
+
+static void begin(struct guardian_will *w)
+{
+	__atomic_store_n(&w->seq, w->seq | 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void end(struct guardian_will *w)
+{
+	__atomic_store_n(&w->seq, w->seq + 1, __ATOMIC_SEQ_CST);
+}
+
+void ward_forget(uint32_t slot)
+{
+	struct guardian_will *w;
+	uint32_t i;
+
+	for (i = 0; i < me.nwills; i++) {
+		if (me.owner[i] != slot + 1)
+			continue;
+		w = &me.page->wills[i];
+		begin(w);
+		w->len = 0;
+		end(w);
+		me.owner[i] = 0;
+	}
+}
+
+int ward_will(const struct ward_will *in)
+{
+	struct guardian_will *w;
+	uint32_t i;
+
+	for (i = 0; i < me.nwills && me.owner[i]; i++)
+		;
+	if (i == me.nwills || in->len > sizeof(w->data))
+		return -ENOSPC;
+	me.owner[i] = in->slot + 1;
+	w = &me.page->wills[i];
+	begin(w);
+	w->slot = in->slot;
+	w->ifindex = in->ifindex;
+	w->family = in->family;
+	w->dst = in->dst;
+	memcpy(w->data, in->data, in->len);
+	w->len = in->len;
+	end(w);
+	return 0;
+}
+
+/* ---- signs of life ---- */
+
+void ward_limit(uint64_t limit_ns, uint64_t now_ns)
+{
+	uint64_t old_ns = me.page->limit_ns;
+
+	if (limit_ns == old_ns)
+		return;
+	store(&me.page->limit_ns, limit_ns);
+	store(&me.page->deadline_ns, limit_ns ? now_ns + limit_ns : UINT64_MAX);
+	if (limit_ns && (!old_ns || limit_ns < old_ns))
+		wake();
+}
+
+void ward_alive(uint64_t now_ns)
+{
+	if (me.page->limit_ns && !me.resting)
+		store(&me.page->deadline_ns, now_ns + me.page->limit_ns);
+}
+
+void ward_sleep(uint64_t next_ns)
+{
+	uint64_t limit_ns = me.page->limit_ns;
+
+	store(&me.page->deadline_ns, limit_ns && next_ns < UINT64_MAX - limit_ns ? next_ns + limit_ns : UINT64_MAX);
+	if (me.resting && limit_ns) /* the guardian may have found that it can sleep for ever */
+		wake();
+	me.resting = false;
+}
+
+void ward_rest(void)
+{
+	me.resting = true;
+	store(&me.page->deadline_ns, UINT64_MAX);
+}
+
+bool ward_fenced(uint64_t now_ns, uint64_t *away_ns)
+{
+	uint32_t fences = __atomic_load_n(&me.page->fences, __ATOMIC_SEQ_CST);
+	uint64_t since_ns, alive_ns;
+
+	if (fences == me.fences)
+		return false;
+	me.fences = fences;
+	since_ns = me.page->fenced_ns;
+	alive_ns = me.page->deadline_ns - me.page->limit_ns;
+	if (me.page->limit_ns && alive_ns < since_ns) /* it hung, and was not stopped */
+		since_ns = alive_ns;
+	*away_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+	return true;
+}

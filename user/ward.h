@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The controller's half of the guardian (guardian.h): starts it, tells it what to fence and to send, shows it life, and learns from it
+ * that it has fenced. A process has one guardian: there is no handle.
+ */
+#ifndef VX_WARD_H
+#define VX_WARD_H
+
+#include "base.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Forks. The parent becomes the guardian, with the priorities given (0: none), and never returns; the child goes on as the controller.
+ * Returns 0 there, or -errno when no process was made. The signals that the guardian passes on are blocked from here on.
+ */
+int ward_start(int rt_priority, int nice);
+pid_t ward_guardian(void);
+/* Readable when the guardian has ended. */
+int ward_fd(void);
+
+/* Gives the guardian the roles of @slots virtual routers, and makes room for @nwills wills. 0 or -errno. */
+int ward_watch(int role_fd, uint32_t slots, uint32_t nwills);
+
+/* An advert of priority 0, as it is to leave. */
+struct ward_will {
+	uint32_t slot;
+	int ifindex;
+	uint8_t family;     /* of an IP packet for @dst; 0: an Ethernet frame */
+	struct vx_addr dst; /* of a packet */
+	const void *data;   /* borrowed during the call */
+	size_t len;
+};
+/* Adds one to those of its slot. 0, or -ENOSPC. */
+int ward_will(const struct ward_will *w);
+void ward_forget(uint32_t slot);
+
+/* By how much the controller may be late from now on; 0: nothing is Active. */
+void ward_limit(uint64_t limit_ns, uint64_t now_ns);
+/* It runs, and goes on running; it goes to sleep until @next_ns. */
+void ward_alive(uint64_t now_ns);
+void ward_sleep(uint64_t next_ns);
+/* What comes now is known to take long: until ward_sleep() only death and SIGSTOP count. */
+void ward_rest(void);
+/* Whether the guardian has fenced since the last call; *@away_ns: for how long the controller was away. */
+bool ward_fenced(uint64_t now_ns, uint64_t *away_ns);
+
+#endif
