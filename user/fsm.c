@@ -201,7 +201,9 @@ static unsigned int active_step(struct fsm *f, const struct fsm_event *ev, uint6
 		enter(f, FSM_INITIALIZE, FSM_WHY_SHUTDOWN, now_ns);
 		f->lease_ns = 0;
 		return FSM_ACT_RELEASE | FSM_ACT_PRIORITY_0;
-	case FSM_EV_ADVER_TIMER: /* FSM-A2; a late one does not make up for those it missed */
+	case FSM_EV_ADVER_TIMER:              /* FSM-A2; a late one does not make up for those it missed */
+		if (now_ns < f->adver_due_ns) /* FSM-A3 has moved it in the turn in which it was due */
+			return 0;
 		f->adver_due_ns += f->adver_ns;
 		if (f->adver_due_ns <= now_ns)
 			f->adver_due_ns = now_ns + f->adver_ns;

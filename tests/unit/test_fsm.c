@@ -297,6 +297,16 @@ static void active_answers_priority_0_with_an_advert_and_restarts_its_timer(void
 	assert_int_equal(f.adver_due_ns, T0 + 1300 * MS);
 }
 
+static void adver_timer_that_priority_0_has_moved_is_void(void **state) /* FSM-A3: both in one turn, after a stall */
+{
+	struct fsm f = active(3, 100, true, S);
+
+	(void)state;
+	assert_int_equal(advert(&f, 0, PEER_IP, S, T0 + 2 * S), FSM_ACT_ADVERT | FSM_ACT_ADVER_TIMER);
+	assert_int_equal(simple(&f, FSM_EV_ADVER_TIMER, T0 + 2 * S), 0);
+	assert_int_equal(f.adver_due_ns, T0 + 3 * S);
+}
+
 static void active_yields_to_a_higher_priority(void **state) /* FSM-A4 */
 {
 	struct fsm f = active(3, 100, true, S);
@@ -547,6 +557,7 @@ int main(void)
 		cmocka_unit_test(active_advertises_at_its_interval_without_drift),
 		cmocka_unit_test(late_adver_timer_does_not_make_up_for_missed_adverts),
 		cmocka_unit_test(active_answers_priority_0_with_an_advert_and_restarts_its_timer),
+		cmocka_unit_test(adver_timer_that_priority_0_has_moved_is_void),
 		cmocka_unit_test(active_yields_to_a_higher_priority),
 		cmocka_unit_test(active_yields_to_a_higher_priority_although_nopreempt),
 		cmocka_unit_test(equal_priority_is_settled_by_the_greater_address),
