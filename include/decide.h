@@ -43,12 +43,13 @@ vx_inline __u64 decide_learn_ns(__u64 adver_ns, __u64 max_ns)
 /*
  * The lease of an Active whose advert left at @sent_ns: silent 1/8 interval before the first peer may speak, which is 3
  * intervals and a skew that short-interval peers truncate to 0 after it heard that advert. Peers that are told to wait for fewer adverts
- * shorten it; at one advert all that is left is part of the skew. Peers that wait longer do not lengthen it: they may not all do so.
+ * shorten it; at one advert all that is left is half the shortest skew, v2's not above half of 1/256 s. Peers that wait longer do not lengthen
+ * it: they may not all do so.
  */
 vx_inline __u64 decide_lease_ns(__u64 sent_ns, __u8 down_adverts, __u64 adver_ns)
 {
 	if (down_adverts == 1)
-		return sent_ns + adver_ns + adver_ns / 256;
+		return sent_ns + adver_ns + (adver_ns < VX_NS_PER_S ? adver_ns : VX_NS_PER_S) / 512;
 	return sent_ns + (down_adverts < DECIDE_DOWN_ADVERTS ? down_adverts : DECIDE_DOWN_ADVERTS) * adver_ns -
 	       adver_ns / 8;
 }

@@ -219,6 +219,9 @@ static void fewer_down_adverts_shorten_both_timer_and_lease(void **state __attri
 	for (n = 1; n < 5; n++) /* before the best of Backups, and after the next advert */
 		assert_true(decide_lease_ns(0, (__u8)n, S) < decide_down_ns(3, 254, (__u8)n, S) &&
 			    decide_lease_ns(0, (__u8)n, S) > S);
+	/* the best peer there can be, with the shortest skew; version 2's does not grow with the interval */
+	assert_true(decide_lease_ns(0, 1, S) < decide_down_ns(3, 255, 1, S));
+	assert_true(decide_lease_ns(0, 1, 5 * S) < decide_down_ns(2, 255, 1, 5 * S));
 }
 
 /* KA-22 */
