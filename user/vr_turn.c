@@ -45,6 +45,19 @@ void vrs_flush_tx(struct vrs *v)
 	}
 }
 
+/*
+ * The interval is shorter since a reload, and this advert says so: who hears it waits no longer than that. Should this process stand still
+ * behind the sending, the old lease would outlast their patience; so it ends earlier already before. If nothing leaves, no harm is done.
+ */
+static void shorten_lease(struct vr *r, uint64_t sent_ns)
+{
+	if (r->fsm.state != FSM_ACTIVE ||
+	    r->fsm.lease_ns <= decide_lease_ns(sent_ns, r->fsm.down_adverts, r->fsm.adver_ns))
+		return;
+	fsm_sent(&r->fsm, sent_ns);
+	vr_tell_role(r);
+}
+
 /* Adverts of all routers, then the lease of those whose advert has left. */
 static void flush_adverts(struct vrs *v)
 {
@@ -60,6 +73,7 @@ static void flush_adverts(struct vrs *v)
 		r->sent = false;
 		if (!(r->pending & speak) || !r->iface->tx)
 			continue;
+		shorten_lease(r, sent_ns);
 		queue_adverts(r, r->pending & FSM_ACT_PRIORITY_0);
 		if (r->pending & FSM_ACT_PRIORITY_0 && r->twice)
 			queue_adverts(r, true);
