@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <pwd.h>
@@ -39,7 +40,7 @@ struct spawn {
 	char *const *env;
 	const struct exec_cmd *cmd;
 	const struct groups *groups; /* NULL: none */
-	bool switch_user;
+	bool switch_user, unpin;
 	int null_fd;
 	pid_t parent;
 	volatile int err; /* why it did not run */
@@ -68,10 +69,22 @@ struct exec {
 	size_t njobs, room; /* timers that the loop's queue holds room for */
 };
 
-/* The environment without what changes how a program is loaded or a shell splits words (spec 3.4). NULL: out of memory. */
+static bool pinned;
+
+void exec_set_pinned(void)
+{
+	pinned = true;
+}
+
+/*
+ * The environment without what changes how a program is loaded or a shell splits words (spec 3.4), and without what systemd says to the
+ * service itself: a script must not answer for it. NULL: out of memory.
+ */
 static char **make_env(void)
 {
-	static const char *const drop[] = { "IFS=", "LD_PRELOAD=", "LD_LIBRARY_PATH=" };
+	static const char *const drop[] = { "IFS=",           "LD_PRELOAD=",    "LD_LIBRARY_PATH=", "LD_AUDIT=",
+					    "NOTIFY_SOCKET=", "WATCHDOG_PID=",  "WATCHDOG_USEC=",   "LISTEN_PID=",
+					    "LISTEN_FDS=",    "LISTEN_FDNAMES=" };
 	size_t i, k, n = 0;
 	char **env;
 
@@ -146,6 +159,22 @@ int exec_learn(struct exec *x, uid_t uid, gid_t gid)
 	return 0;
 }
 
+/*
+ * A change of user takes root's capabilities but not the inheritable ones, which some container managers leave set and which files with
+ * capabilities of their own would turn into permitted ones; nor the ambient ones of a controller that is not root.
+ */
+static void drop_inheritable(void)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
+
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capget, &h, d))
+		return;
+	d[0].inheritable = d[1].inheritable = 0;
+	syscall(SYS_capset, &h, d);
+}
+
 static int become_user(const struct spawn *s)
 {
 	const struct exec_cmd *c = s->cmd;
@@ -159,9 +188,19 @@ static int become_user(const struct spawn *s)
 	return 0;
 }
 
+/* The kernel leaves of all CPUs those that the service may use at all. */
+static void unpin(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 /*
  * In the child, on the parent's memory: system calls and the spawn's own fields, nothing that allocates, logs or locks. The umask, the
- * working directory and the limits stay what the service was given.
+ * working directory and the limits stay what the service was given. A session of its own and not only a process group: whoever runs
+ * us from a terminal would else give it to the script's user, who can put words into it (TIOCSTI).
  */
 __attribute__((noinline, noreturn)) static void run_child(struct spawn *s)
 {
@@ -169,16 +208,19 @@ __attribute__((noinline, noreturn)) static void run_child(struct spawn *s)
 	sigset_t none;
 	int sig, err;
 
-	setpgid(0, 0);
+	setsid();
 	if (sched_getscheduler(0) != SCHED_OTHER)
 		sched_setscheduler(0, SCHED_OTHER, &other);
 	setpriority(PRIO_PROCESS, 0, 0);
+	if (s->unpin)
+		unpin();
 	for (sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
 	dup2(s->null_fd, STDIN_FILENO);
 	dup2(s->null_fd, STDOUT_FILENO);
 	dup2(s->null_fd, STDERR_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); /* ours are CLOEXEC already, a library's may not be */
+	drop_inheritable();
 	err = become_user(s);
 	if (!err) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM); /* a change of user clears it */
@@ -237,6 +279,7 @@ static int fill_spawn(struct spawn *s, const struct exec_cmd *cmd, char *const *
 	s->cmd = cmd;
 	s->env = env;
 	s->null_fd = null_fd;
+	s->unpin = pinned;
 	s->switch_user = cmd->uid != geteuid() || cmd->gid != getegid();
 	return 0;
 }

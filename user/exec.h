@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Child processes: each in its own process group, as its user, with /dev/null for stdio, no descriptor, signal mask or real-time
- * priority of ours; SIGTERM when we die. No shell. Starting one costs the loop a vfork() and nothing that a script does
+ * Child processes: each in its own session and process group, as its user, with /dev/null for stdio, no descriptor, signal mask,
+ * inheritable capability or real-time priority of ours; SIGTERM when we die. No shell. Starting one costs the loop a vfork() and nothing that a script does
  * afterwards can hold it up: the end is an event (pidfd), a time-out is a timer.
  */
 #ifndef VX_EXEC_H
@@ -37,6 +37,8 @@ struct exec_cmd {
 	bool supplementary_groups; /* set_supplementary_groups: the user's own; otherwise none */
 };
 
+/* The controller has gone to CPUs of its own (vrrp_cpu_affinity): from now on no child follows it there. */
+void exec_set_pinned(void);
 /* *@out is owned by the caller; 0 or -errno. exec_free(NULL) is legal and kills what still runs. */
 int exec_new(struct exec **out, struct loop *loop);
 void exec_free(struct exec *x);
