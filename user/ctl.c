@@ -15,11 +15,23 @@
 
 #define PREFIX "vrrp-xdp/"
 
-enum { MAX_LISTENERS = 64, MAX_CLIENTS = 16, REQUEST_MAX = 64, ANSWER_TIMEOUT_S = 5, MAX_ANSWER = 64 << 20 };
+enum {
+	MAX_LISTENERS = 64,
+	MAX_CLIENTS = 16,
+	MAX_MEMBERS = MAX_CLIENTS / 2, /* of the group: those that say nothing must not lock out root */
+	MAX_ACCEPTS = 16,              /* in one turn: anybody can connect, and the loop has other work */
+	REQUEST_MAX = 64,
+	ANSWER_TIMEOUT_S = 5,
+	MAX_ANSWER = 64 << 20
+};
+
+/* Who is at the other end. */
+enum who { WHO_STRANGER, WHO_MEMBER, WHO_ROOT };
 
 struct client {
 	struct loop_io io;
 	struct ctl *ctl;
+	enum who who;
 	char request[REQUEST_MAX];
 	size_t have;
 	char *answer; /* owned; NULL while the request is read */
@@ -30,8 +42,11 @@ struct ctl {
 	struct loop *loop;
 	ctl_answer_fn answer;
 	void *arg;
+	bool group_set;
+	gid_t gid;
 	struct listener {
 		struct loop_io io; /* fd -1: free */
+		struct ctl *ctl;
 		char ifname[IFNAMSIZ];
 	} listeners[MAX_LISTENERS];
 	struct client clients[MAX_CLIENTS];
@@ -117,10 +132,27 @@ static void client_write(struct client *c)
 	client_end(c);
 }
 
+/* What changes nothing. */
+static bool only_looks(const char *request)
+{
+	static const char *const words[] = { "status", "stats", "monitor" };
+	size_t i, n = strcspn(request, " ");
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (n == strlen(words[i]) && !strncmp(request, words[i], n))
+			return true;
+	return false;
+}
+
 static void client_answer(struct client *c)
 {
-	json_t *j = c->ctl->answer(c->ctl->arg, c->request);
+	json_t *j;
 
+	if (c->who != WHO_ROOT && !only_looks(c->request)) { /* as to a stranger */
+		client_end(c);
+		return;
+	}
+	j = c->ctl->answer(c->ctl->arg, c->request);
 	if (!j)
 		j = json_pack("{s:s}", "error", "unknown request");
 	c->answer = j ? json_dumps(j, JSON_COMPACT) : NULL;
@@ -163,40 +195,90 @@ static void on_client(void *arg, uint32_t events, uint64_t now_ns)
 	}
 }
 
-/* Only root and the controller's own user may ask: status names addresses and peers. */
-static bool allowed(int fd)
+static bool in_groups(int fd, gid_t gid)
 {
-	return ctl_trusted(peer_of(fd).uid);
+	socklen_t len = 0;
+	gid_t *gids;
+	bool in = false;
+	size_t i;
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) || errno != ERANGE) /* none, or no telling */
+		return false;
+	gids = malloc(len);
+	if (gids && !getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len))
+		for (i = 0; i < len / sizeof(*gids) && !in; i++)
+			in = gids[i] == gid;
+	free(gids);
+	return in;
+}
+
+/* Status names addresses and peers, so it is not for everybody. All is as it was when the peer connected. */
+static enum who who_is(const struct ctl *ctl, int fd)
+{
+	struct ucred cred = peer_of(fd);
+
+	if (ctl_trusted(cred.uid))
+		return WHO_ROOT;
+	if (!ctl->group_set || cred.uid == (uid_t)-1)
+		return WHO_STRANGER;
+	return cred.gid == ctl->gid || in_groups(fd, ctl->gid) ? WHO_MEMBER : WHO_STRANGER;
+}
+
+/* NULL: no room for one of these. */
+static struct client *free_client(struct ctl *ctl, enum who who)
+{
+	struct client *c, *found = NULL;
+	int members = 0;
+
+	for (c = ctl->clients; c < ctl->clients + MAX_CLIENTS; c++) {
+		if (c->io.fd < 0)
+			found = c;
+		else
+			members += c->who == WHO_MEMBER;
+	}
+	return who == WHO_MEMBER && members >= MAX_MEMBERS ? NULL : found;
+}
+
+/* Takes @fd over. */
+static void client_new(struct ctl *ctl, int fd)
+{
+	enum who who = who_is(ctl, fd);
+	struct client *c = who == WHO_STRANGER ? NULL : free_client(ctl, who);
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	*c = (struct client){
+		.ctl = ctl,
+		.who = who,
+		.io = { .fd = fd, .prio = LOOP_OTHER, .fn = on_client, .arg = c },
+	};
+	if (loop_add(ctl->loop, &c->io, EPOLLIN)) {
+		close(fd);
+		c->io.fd = -1;
+	}
 }
 
 static void on_listener(void *arg, uint32_t events, uint64_t now_ns)
 {
-	struct ctl *ctl = arg;
-	struct client *c;
-	size_t i;
-	int fd;
+	struct listener *l = arg;
+	int fd, n;
 
 	(void)events;
 	(void)now_ns;
-	for (i = 0; i < MAX_LISTENERS; i++) {
-		while (ctl->listeners[i].io.fd >= 0 &&
-		       (fd = accept4(ctl->listeners[i].io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-			for (c = ctl->clients; c < ctl->clients + MAX_CLIENTS && c->io.fd >= 0; c++)
-				;
-			if (c == ctl->clients + MAX_CLIENTS || !allowed(fd)) {
-				close(fd);
-				continue;
-			}
-			*c = (struct client){
-				.ctl = ctl,
-				.io = { .fd = fd, .prio = LOOP_OTHER, .fn = on_client, .arg = c },
-			};
-			if (loop_add(ctl->loop, &c->io, EPOLLIN)) {
-				close(fd);
-				c->io.fd = -1;
-			}
-		}
+	for (n = 0; n < MAX_ACCEPTS; n++) { /* what is left wakes the next turn */
+		fd = accept4(l->io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
+		client_new(l->ctl, fd);
 	}
+}
+
+void ctl_allow_group(struct ctl *ctl, bool set, gid_t gid)
+{
+	ctl->group_set = set;
+	ctl->gid = gid;
 }
 
 int ctl_new(struct ctl **out, struct loop *loop, ctl_answer_fn answer, void *arg)
@@ -264,7 +346,8 @@ int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	l->io = (struct loop_io){ .fd = fd, .prio = LOOP_OTHER, .fn = on_listener, .arg = ctl };
+	l->ctl = ctl;
+	l->io = (struct loop_io){ .fd = fd, .prio = LOOP_OTHER, .fn = on_listener, .arg = l };
 	if (bind(fd, (struct sockaddr *)&un, len) || listen(fd, MAX_CLIENTS))
 		err = -errno;
 	if (!err)

@@ -25,6 +25,8 @@ void ctl_free(struct ctl *ctl);
 int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid);
 
 void ctl_unlisten(struct ctl *ctl, const char *ifname);
+/* Beside root and our own user, who may ask for anything, the members of group @gid (xdp_control_group) may look: status, stats, monitor. */
+void ctl_allow_group(struct ctl *ctl, bool set, gid_t gid);
 
 /* Client: asks every controller of this network namespace once; @each takes the answer (borrowed). Returns how many answered,
  * or -errno. */
