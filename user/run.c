@@ -6,6 +6,7 @@
 #include "ctl.h"
 #include "log.h"
 #include "loop.h"
+#include "priv.h"
 #include "report.h"
 #include "sd.h"
 #include "vr.h"
@@ -129,6 +130,8 @@ static int set_process(const struct conf_globals *g, bool rt_must)
 	err = g->cpu_affinity ? set_affinity(g->cpu_affinity) : 0;
 	if (err)
 		log_warn("vrrp_cpu_affinity %s: %s", g->cpu_affinity, strerror(-err));
+	else if (g->cpu_affinity)
+		exec_set_pinned();
 	if (g->no_swap && mlockall(MCL_CURRENT | MCL_FUTURE))
 		log_warn("vrrp_no_swap: %s; raise RLIMIT_MEMLOCK", strerror(errno));
 	if (g->process_name)
@@ -208,6 +211,23 @@ static void unlock_interface(void *arg, const char *ifname)
 	ctl_unlisten(arg, ifname);
 }
 
+/* What follows from @conf for the rights of this process and of others; going on with more than is needed beats not going on. */
+static void settle_rights(struct run *r, const struct conf *conf)
+{
+	bool password = false;
+	int err = priv_drop();
+	size_t i;
+
+	if (err)
+		log_warn("cannot drop the capabilities that are not needed: %s", strerror(-err));
+	for (i = 0; i < conf->nvrs; i++)
+		password |= conf->vrs[i].auth_pass_set;
+	err = priv_hide_memory(password);
+	if (err)
+		log_warn("cannot keep the password out of core dumps: %s", strerror(-err));
+	ctl_allow_group(r->ctl, conf->globals.control_group_set, conf->globals.control_gid);
+}
+
 /* ---- reload ---- */
 
 static int reload(struct run *r)
@@ -239,6 +259,7 @@ static int reload(struct run *r)
 
 		r->conf = conf;
 		conf = old;
+		settle_rights(r, r->conf);
 		log_info("Reload finished");
 	}
 	conf_free(conf);
@@ -328,7 +349,11 @@ static int start(struct run *r)
 	run_script(&r->conf->globals.startup_script, "startup_script", r->conf->globals.startup_timeout_s);
 	conf_name_vlans(r->conf);
 	rc = vrs_init(&r->vrs, &host, r->conf);
-	return rc ? rc : vrs_start(&r->vrs);
+	if (!rc)
+		rc = vrs_start(&r->vrs);
+	if (!rc)
+		settle_rights(r, r->conf);
+	return rc;
 }
 
 static int run_until_stopped(struct run *r)
