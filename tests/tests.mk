@@ -120,6 +120,31 @@ check-fuzz: build/tests/fuzz_frame build/tests/fuzz_conf
 check-net: $(LAB)
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 
+# The network suite with the controller under ASan and UBSan, leaks included, or under valgrind. Slower by far, so not part of make
+# check. NET_TESTS picks files or takes any flag of pytest. What is found is in build/asan or build/valgrind, one file per process.
+NET_TESTS ?= tests/net
+VALGRIND_TESTS ?= $(wildcard $(addprefix tests/net/test_,$(addsuffix .py,failover reload arp ipv6 status run_file leftovers)))
+
+build/asan/vrrp-xdp: $(SRC) $(wildcard include/*.h user/*.h) build/vrrp_xdp.skel.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(SAN) $(shell $(PKG_CONFIG) --cflags $(LIBS)) -o $@ $(SRC) $(LDLIBS)
+
+# A timing test may fail at this speed, and says so; a report fails it in any case.
+no_reports = if ls $(1).* >/dev/null 2>&1; then tail -n +1 $(1).*; exit 1; fi
+
+check-net-asan: $(LAB) build/asan/vrrp-xdp
+	$(Q)rm -f build/asan/report.*
+	$(Q)ASAN_OPTIONS=log_path=$(CURDIR)/build/asan/report:detect_leaks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+		VRRP_XDP=$(CURDIR)/build/asan/vrrp-xdp VRRP_XDP_SLOW=$(or $(VRRP_XDP_SLOW),3) \
+		$(PYTHON) -m pytest -q -p no:cacheprovider $(NET_TESTS); rc=$$?; $(call no_reports,build/asan/report); exit $$rc
+
+check-net-valgrind: $(LAB)
+	$(Q)rm -rf build/valgrind && mkdir -p build/valgrind
+	$(Q)VRRP_XDP=$(CURDIR)/tests/lab/valgrind.sh VRRP_XDP_SLOW=$(or $(VRRP_XDP_SLOW),6) \
+		$(PYTHON) -m pytest -q -p no:cacheprovider $(VALGRIND_TESTS); rc=$$?; \
+	if grep -L "ERROR SUMMARY: 0 errors" build/valgrind/*.log | grep .; then rc=1; fi; exit $$rc
+
 # In QEMU guests with Debian's kernels; needs root, and the net once per kernel. make check runs the smoke tests on 6.1; all of
 # it, and what of the network suite does not measure microseconds: make check-vm VM_TESTS=all VM_KERNELS="6.1 6.12 6.12-rt"
 VM_KERNELS ?= 6.1
@@ -143,4 +168,4 @@ CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf c
 check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
 	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")
 
-.PHONY: check $(CHECKS) bench soak
+.PHONY: check $(CHECKS) check-net-asan check-net-valgrind bench soak

@@ -188,6 +188,16 @@ static int become_user(const struct spawn *s)
 	return 0;
 }
 
+/* Not signal(), which leaves alone those two that are the C library's own: its posix_spawn() has them ignored, as make's children do. */
+static void reset_signals(void)
+{
+	static const unsigned long dfl[8]; /* a struct sigaction of the kernel: SIG_DFL, no flags, on every machine */
+	int sig;
+
+	for (sig = 1; sig < _NSIG; sig++)
+		syscall(SYS_rt_sigaction, sig, dfl, NULL, _NSIG / 8);
+}
+
 /* The kernel leaves of all CPUs those that the service may use at all. */
 static void unpin(void)
 {
@@ -206,7 +216,7 @@ __attribute__((noinline, noreturn)) static void run_child(struct spawn *s)
 {
 	const struct sched_param other = { 0 };
 	sigset_t none;
-	int sig, err;
+	int err;
 
 	setsid();
 	if (sched_getscheduler(0) != SCHED_OTHER)
@@ -214,8 +224,7 @@ __attribute__((noinline, noreturn)) static void run_child(struct spawn *s)
 	setpriority(PRIO_PROCESS, 0, 0);
 	if (s->unpin)
 		unpin();
-	for (sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
+	reset_signals();
 	dup2(s->null_fd, STDIN_FILENO);
 	dup2(s->null_fd, STDOUT_FILENO);
 	dup2(s->null_fd, STDERR_FILENO);
