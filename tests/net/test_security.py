@@ -97,7 +97,7 @@ def test_the_controller_keeps_only_what_it_needs(lab):
     proc.wait_log("-> Active")
     bounding = caps(status_of("self"))["Bnd"]
     expected = {"Inh": 0, "Prm": KEPT & bounding, "Eff": KEPT & bounding, "Bnd": bounding, "Amb": 0}
-    assert caps(status_of(proc.pid)) == expected
+    assert caps(status_of(proc.worker)) == expected
     lab.run("r1", ["sh", "-c", "ip link add d0 type veth peer name d1 && ip addr add 192.0.2.1/24 dev d0 && "
                                "ip link set d0 up && ip link set d1 up"])
     second = config().split("vrrp_instance", 1)[1].replace("V ", "W ").replace("eth0", "d0").replace("10.77.0.", "192.0.2.")
@@ -105,7 +105,7 @@ def test_the_controller_keeps_only_what_it_needs(lab):
     done = cli(lab, "r1", "reload")
     assert done.returncode == 0, done.stderr
     proc.wait_log("W: Backup -> Active")
-    assert caps(status_of(proc.pid)) == expected
+    assert caps(status_of(proc.worker)) == expected
     assert proc.stop() == 0
     assert "prog/xdp" not in lab.run("r1", "ip link show dev d0")
 
@@ -147,7 +147,7 @@ def test_a_script_inherits_nothing(lab, folder, user):
     assert status["VmLck"].split() == ["0", "kB"]
     assert status["Cpus_allowed_list"] == mine["Cpus_allowed_list"]
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("0", "0")
-    assert os.sched_getaffinity(proc.pid) == {1} and os.sched_getscheduler(proc.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
+    assert os.sched_getaffinity(proc.worker) == {1} and os.sched_getscheduler(proc.worker) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
     stat = re.search(r"STAT .*\) (.*)", text)[1].split()
     shell = re.search(r"SELF (\d+)", text)[1]
     group, session, tty = stat[2:5]
@@ -269,7 +269,7 @@ def test_a_password_is_nowhere_to_be_read(lab):
     told = [cli(lab, "r1", *words) for words in (("status",), ("stats",), ("status", "--json"), ("stats", "--json"),
                                                  ("check", "-f", path), ("check", "-f", path, "--json"))]
     assert all(done.returncode == 0 for done in told)
-    assert not readable_without_ptrace(lab, "r1", r1.pid)
+    assert not readable_without_ptrace(lab, "r1", r1.worker)
     mistakes = (("PASS", f"{PASSWORD} more words"), ("PASS", f"{PASSWORD}{PASSWORD}"), ("WORD", PASSWORD), ("PASS", f'"{PASSWORD}'))
     for kind, word in mistakes:
         path.write_text(config(version=2, advert=1, extra=AUTH.format(kind=kind, word=word)), encoding="utf-8")
@@ -278,4 +278,4 @@ def test_a_password_is_nowhere_to_be_read(lab):
         assert PASSWORD not in text and PASSWORD[:6] not in text
     path.write_text(config(version=2, advert=1), encoding="utf-8")
     assert cli(lab, "r1", "reload").returncode == 0
-    assert readable_without_ptrace(lab, "r1", r1.pid), "nothing is hidden any more, and a crash could be looked into"
+    assert readable_without_ptrace(lab, "r1", r1.worker), "nothing is hidden any more, and a crash could be looked into"
