@@ -20,10 +20,11 @@ _vrrp_xdp_words()
 	attach,--version) echo 2 3 ;;
 	attach,--checksum) echo auto rfc9568 rfc5798 ;;
 	attach,--vrid | attach,--vip | attach,--vlan | attach,--priority | attach,--advert-int | attach,--auth-pass | attach,--src | \
-		attach,--unicast-peer | *,--rt-priority | *,-i) ;;
+		attach,--unicast-peer | attach,--allow-peer | attach,--max-advert-int | attach,--handover-skew | attach,--link-settle | \
+		*,--rt-priority | *,-i) ;;
 	attach,attach | detach,detach) _vrrp_xdp_interfaces ;;
 	attach,*) echo --vrid --vip --vlan --priority --advert-int --version --no-preempt --no-accept --vmac --auth-pass --src --unicast-peer \
-		--mode --checksum --rt-priority -v ;;
+		--allow-peer --max-advert-int --handover-skew --link-settle --mode --checksum --rt-priority -v ;;
 	run,*) echo -f --mode --rt-priority -i -v ;;
 	check,*) echo -f -i --json ;;
 	status,* | stats,*) echo --json ;;
