@@ -293,6 +293,18 @@ static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 		vr_step_at(r, FSM_EV_DOWN_TIMER, at_ns, now_ns);
 }
 
+/* What the kernel has learned as a Backup: of events that tell of it some may have been held back, or lost. */
+void vr_learn(struct vr *r)
+{
+	struct vx_vr_watch w;
+
+	if (r->fsm.state != FSM_BACKUP || dp_watch_get(r->all->dp, r->slot, &w) || !w.deadline_ns)
+		return;
+	r->fsm.active_src = w.src;
+	r->fsm.active_priority = w.priority;
+	r->fsm.active_adver_ns = w.adver_ns;
+}
+
 /*
  * ActiveDown is near: stay awake for it. The kernel's timer is armed again behind it, should this process not get there. The look at
  * the watch is for the caches: the same lines are on the way at the deadline, where every cold one costs a microsecond.

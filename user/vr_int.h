@@ -27,6 +27,8 @@ void vr_tell_role(struct vr *r);
 void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns);
 /* ... caused by what was due at @at_ns. */
 void vr_step_at(struct vr *r, enum fsm_ev type, uint64_t at_ns, uint64_t now_ns);
+/* Brings the state machine's view of the Active Router up to date, before a timer is set by it. */
+void vr_learn(struct vr *r);
 void vr_on_adver_timer(void *arg, uint64_t now_ns);
 void vr_on_down_timer(void *arg, uint64_t now_ns);
 /* The next defence of VIPs that somebody goes on claiming (ARP-6, ND-13). */

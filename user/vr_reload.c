@@ -416,6 +416,7 @@ static void retime(struct vr *r, uint64_t now_ns)
 			timer_arm(&r->all->loop->timers, &r->adver_timer, f->adver_due_ns);
 		}
 	} else if (f->state == FSM_BACKUP) {
+		vr_learn(r);
 		if (f->version == 2)
 			f->active_adver_ns = f->adver_ns;
 		vr_step(r, FSM_EV_SYNC_WAIT, now_ns);

@@ -21,6 +21,7 @@ static void set_priority(struct vr *r, uint8_t priority)
 		return;
 	if (r->any_told)
 		log_info("(%s) Changing effective priority from %u to %u", r->conf->name, r->fsm.priority, priority);
+	vr_learn(r);
 	shift_ns = fsm_set_priority(&r->fsm, priority);
 	r->all->news = true;
 	if (r->placed)
