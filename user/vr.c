@@ -356,6 +356,14 @@ static void on_backup_news(struct vr *r, const struct vx_event *e, const struct 
 			 vr_addr(r->conf->family, &e->src, from), e->priority, r->fsm.active_adver_ns / 1e6);
 }
 
+/* Whether the kernel has acted on an advert that came later: what is older must not take the timer back. */
+static bool heard_since(const struct vr *r, uint64_t at_ns)
+{
+	struct vx_vr_watch w;
+
+	return !dp_watch_get(r->all->dp, r->slot, &w) && w.last_ns > at_ns;
+}
+
 static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 {
 	struct fsm_event ev = {
@@ -371,6 +379,8 @@ static void on_advert(struct vr *r, const struct vx_event *e, uint64_t now_ns)
 		on_backup_news(r, e, &ev, now_ns);
 		return;
 	}
+	if (r->fsm.state == FSM_BACKUP && heard_since(r, e->at_ns))
+		return;
 	/* Seen while Active, in the turn we ceased; read late, it says nothing of how long its sender has been silent. */
 	if (r->fsm.state == FSM_BACKUP && now_ns - ev.at_ns > r->fsm.adver_ns)
 		ev.at_ns = now_ns;
