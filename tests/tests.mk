@@ -117,12 +117,15 @@ check-fuzz: build/tests/fuzz_frame build/tests/fuzz_conf
 	$(Q)build/tests/fuzz_conf $(FUZZ_FLAGS) -max_len=4096 -timeout=10 -dict=tests/fuzz/conf.dict \
 		-max_total_time=$(FUZZ_CONF_SECONDS) build/tests/conf-corpus
 
+# Tests that mostly wait: so many at a time, and what fails there once more when nothing else runs, see tests/lanes.py.
+NET_LANES ?= 3
+NET_TESTS ?= tests/net
+BESIDE := build/beside.lock
 check-net: $(LAB)
-	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/net
+	$(Q)$(PYTHON) tests/lanes.py --lanes $(NET_LANES) --beside $(BESIDE) $(NET_TESTS)
 
 # The network suite with the controller under ASan and UBSan, leaks included, or under valgrind. Slower by far, so not part of make
 # check. NET_TESTS picks files or takes any flag of pytest. What is found is in build/asan or build/valgrind, one file per process.
-NET_TESTS ?= tests/net
 VALGRIND_TESTS ?= $(wildcard $(addprefix tests/net/test_,$(addsuffix .py,failover reload arp ipv6 status run_file leftovers)))
 
 build/asan/vrrp-xdp: $(SRC) $(wildcard include/*.h user/*.h) build/vrrp_xdp.skel.h
@@ -163,9 +166,12 @@ soak: $(LAB)
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
-CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-fuzz check-net check-vm
+CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-net check-vm
+# What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.
+LOW_CHECKS := check-fuzz
 
 check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
-	$(Q)$(PYTHON) tests/run.py $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c")
+	$(Q)$(PYTHON) tests/run.py --beside $(BESIDE) $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c") \
+		$(foreach c,$(LOW_CHECKS),"low $c: $(MAKE) --no-print-directory $c")
 
-.PHONY: check $(CHECKS) check-net-asan check-net-valgrind bench soak
+.PHONY: check $(CHECKS) $(LOW_CHECKS) check-net-asan check-net-valgrind bench soak

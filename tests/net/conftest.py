@@ -27,6 +27,21 @@ def leftovers(lab):
     return found + [proc.name for proc in lab._procs if proc.alive()]  # pylint: disable=protected-access
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Tests that share what a fixture of their module made stay in one lane of tests/lanes.py. They begin first: what takes
+    longest must not be what is left over at the end."""
+    def group(item):
+        fixtures = (defs[-1] for defs in item._fixtureinfo.name2fixturedefs.values())  # pylint: disable=protected-access
+        return item.module.__name__ if any(made.scope in ("module", "class") for made in fixtures) else None
+
+    items.sort(key=lambda item: group(item) is None)
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if name := group(item):
+                item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture
 def lab(request):
     marker = request.node.get_closest_marker("lan")
