@@ -182,14 +182,34 @@ class Sniffer:
 class Capture:
     """tcpdump into a pcap file; it captures when the constructor returns, and is complete after stop()."""
 
+    COUNTS = r"(\d+) packets? captured, (\d+) packets? received by filter, (\d+) packets? dropped by kernel"
+
     def __init__(self, proc, path):
         self.path = path
         self._proc = proc
         proc.wait_log("listening on")
 
+    def _counts(self):
+        """How many frames are in the file, and how many should be: those that the kernel has kept for it."""
+        since = self._proc.mark()
+        self._proc.signal(signal.SIGUSR1)
+        written, received, dropped = map(int, self._proc.wait_log(self.COUNTS, since=since).groups())
+        return written, received - dropped
+
+    def _catch_up(self):
+        """What has arrived by now gets into the file: with SIGTERM a tcpdump that had no CPU would leave it in the kernel."""
+        written, kept = self._counts()
+        deadline = time.monotonic() + 10 * SLOW
+        while written < kept:
+            if time.monotonic() > deadline:
+                raise self._proc.error(f"{kept - written} frames do not get into the file")
+            time.sleep(0.01)
+            written, _ = self._counts()
+
     def stop(self):
         """Ends the capture and returns the path of its file."""
         if self._proc.alive():
+            self._catch_up()
             self._proc.signal(signal.SIGTERM)
             self._proc.wait()
         return self.path

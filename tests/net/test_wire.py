@@ -20,21 +20,40 @@ OURS = "eth.src == 02:77:00:00:00:0b or eth.src == 02:77:00:00:00:0c"
 OTHER_FORM = {"rfc5798": "rfc9568", "rfc9568": "rfc5798"}
 
 
-def play(form):
-    """Start, ARP in all its ways, a clean stop and the takeover, captured at the client. The owner need not wait for a timer."""
+def wait_announced(lab, client, router, addresses):
+    """The gratuitous ARPs of a new Active router are all there: five for each address (ARP-8)."""
+    left = {addr: 5 for addr in addresses}
+
+    def last(frame):
+        claim = frames.parse_arp(frame.data) if frames.is_garp(frame.data) else None
+        if claim and claim.eth_src == lab.mac(router):
+            left[claim.spa] -= 1
+        return max(left.values()) <= 0
+
+    client.wait(last)
+
+
+def attempt(form):
+    """Start, ARP in all its ways, a clean stop and the takeover, captured at the client; None if r1 was not Active to the end.
+    The owner need not wait for a timer."""
     flags, interval_ms, checksum = FORMS[form]
     with Lab() as lab:
         vips = (lab.VIP_CIDR, "10.77.0.101/24", "192.0.2.1/32")
+        addresses = [vip.partition("/")[0] for vip in vips]
         client, capture = Client(lab), lab.capture("client")
         r1 = attach(lab, "r1", 255, *flags, advert_ms=interval_ms, vips=vips)
         r1.wait_log("-> Active")
+        wait_announced(lab, client, "r1", addresses)
         r2 = attach(lab, "r2", 254, *flags, advert_ms=interval_ms, vips=vips)
         r2.wait_log("Initialize -> Backup")
         for fields in ({}, {"spa": "0.0.0.0"}, {"eth_dst": lab.mac("r1")}):
             client.replies(lab.VIP, ["r1"], **fields)
         assert r1.stop() == 0
+        if "Active -> Backup" in transitions(r1):
+            return None
         r2.wait_log("-> Active", timeout=20)
         client.wait_advert("r2")
+        wait_announced(lab, client, "r2", addresses)
         client.replies(lab.VIP, ["r2"])
         pcap = capture.stop()
         return {
@@ -46,6 +65,12 @@ def play(form):
         }
 
 
+def play(form):
+    """With an advert every 10 ms another takes over when the machine stalls for 30: then again."""
+    attempts = 1 if FORMS[form][1] > 10 else 5
+    return next(filter(None, (attempt(form) for _ in range(attempts))), None)
+
+
 results = played(play, "form")
 
 
@@ -53,6 +78,7 @@ results = played(play, "form")
 def test_tshark_finds_nothing_wrong_with_what_we_send(results, form):
     """WF-1, WF-3, WF-13, WF-17, ARP-2, ARP-8: adverts of every form, priority 0, gratuitous ARP and ARP replies."""
     found = results(form)
+    assert found, "r1 did not stay Active"
     assert not found["complaints"]
     assert bool(found["complaints about the other form"]) == form.startswith("v3"), "tshark checks no checksum"
     assert {(row[0], row[1]) for row in found["adverts"]} == {
