@@ -63,7 +63,8 @@ def assert_hosts_reach(lab, addr, macs):
     """The client's kernel, which has learned of one of these MACs by announcements, if it knew the address at all, uses it."""
     lab.wait_until(lambda: neighbour(lab, addr) in {None, *macs}, what=f"telling hosts of {addr}")
     lab.run("client", f"ping -c 1 -W 2 {addr}{'%eth0' if addr.startswith('fe80') else ''}")
-    assert neighbour(lab, addr) in macs, f"{addr}: {neighbour(lab, addr)}"
+    # not at once: where the machine stood still for its three intervals, the other router has just come and gone
+    lab.wait_until(lambda: neighbour(lab, addr) in macs, what=f"{addr} at one of {macs} in a host's cache")
 
 
 class Play:

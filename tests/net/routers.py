@@ -11,6 +11,7 @@ from proc import LabError
 
 VRID = 51
 ADVERT_MS = 100  # three of them outlast every stall that this suite has to live with
+STALL_MS = 100  # so far apart may one frame reach two hosts, where the machine is short of time
 PRIORITY = {"r1": 200, "r2": 100}
 Pair = namedtuple("Pair", "r1 r2 client")
 FAKE_MAC, FAKE_IP = "02:77:00:00:00:fe", "10.77.0.254"  # a router that only crafted frames come from

@@ -42,11 +42,20 @@ class Speakers:
                     self.adverts.setdefault((router, ":" in e["ip"]), []).append((e["t"], e["priority"]))
 
     def was_active(self, router, six, begin, end):
-        """Until a lease after its last advert, or until it left; or it came while the question was asked."""
+        """Until a lease after its last advert, or it came while the question was asked. One that has left may serve until the
+        kernel has taken the address from it, which waits for whoever else changes a network: but not when another speaks."""
         heard = self.adverts.get((router, six), [])
         at = bisect.bisect(heard, (begin, 256))
-        before = at and heard[at - 1][1] > 0 and begin - heard[at - 1][0] < 3 * ADVERT_MS * 10**6
+        last, priority = heard[at - 1] if at else (0, 0)
+        others = [t for (name, family), adverts in self.adverts.items() if name != router and family == six
+                  for t, others_priority in adverts if others_priority and last <= t <= begin]
+        before = begin - last < 3 * ADVERT_MS * 10**6 and (priority > 0 or not others)
         return before or any(priority for _, priority in heard[at:bisect.bisect(heard, (end, 256))])
+
+    def around(self, six, begin):
+        """For the report: the adverts shortly before and after, (router, ms, priority)."""
+        return sorted(((t - begin) / 1e6, router, priority) for (router, family), adverts in self.adverts.items()
+                      for t, priority in adverts if family == six and abs(t - begin) < 400 * 10**6)
 
 
 def play(macs):
@@ -61,7 +70,7 @@ def play(macs):
         failovers = Failovers(lab, start, [lab.VIP, lab.VIP6])
         failovers.run(WAYS)
         speakers = Speakers(lab, watch.events(kinds=("advert",)))
-        wrong = [e for six, fetcher in zip((False, True), failovers.fetchers) for e in fetcher.requests()
+        wrong = [(e, speakers.around(six, e["t"])) for six, fetcher in zip((False, True), failovers.fetchers) for e in fetcher.requests()
                  if "who" in e and not speakers.was_active(e["who"], six, e["t"], e["end"])]
         print(f"{macs}: {len(failovers.failed())} of {len(failovers.requests())} requests failed in {2 * len(WAYS)} failovers")
         return wrong, failovers.outside(), len(failovers.windows) - 1

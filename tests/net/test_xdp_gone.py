@@ -53,7 +53,7 @@ def put_back(lab, router, proc, mode, times=1):
 # ---- put back ----
 
 @BOTH
-@pytest.mark.parametrize("advert_ms", [1000, 100])
+@pytest.mark.parametrize("advert_ms", [1000, 200])
 def test_an_active_router_puts_it_back_at_once_and_nobody_sees_anything(lab, mode, advert_ms):
     """SEC-28: no advert late, no announcement, no state, and what was counted is counted."""
     client = Client(lab)
