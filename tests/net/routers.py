@@ -183,8 +183,20 @@ grep -o '@vrrp-xdp.*' /proc/net/unix || true"""
 
 
 def machine(lab, host):
-    """Addresses, links with their XDP programs, mounts, pins, control sockets and processes, to be compared."""
-    return [*lab.run(host, ["sh", "-c", LOOK]).splitlines(), sorted(netns_pids(lab.netns(host)))]
+    """Addresses, links with their XDP programs, mounts, pins, control sockets and processes, to be compared.
+
+    A connection, which has the name of the socket that it came to, gets time to be closed by a controller short of it.
+    """
+    def look():
+        return [*lab.run(host, ["sh", "-c", LOOK]).splitlines(), sorted(netns_pids(lab.netns(host)))]
+
+    def connected():
+        names = [line for line in look() if str(line).startswith("@")]
+        return len(names) > len(set(names))
+
+    with contextlib.suppress(LabError):
+        lab.wait_until(lambda: not connected(), 2)
+    return look()
 
 
 def xdp(lab, host, dev="eth0"):
