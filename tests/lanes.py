@@ -102,7 +102,7 @@ def alone(name):
                           text=True, errors="replace", check=False)
     if done.returncode:
         *shown, last = done.stdout.rstrip().split("\n")
-        print(*shown, f"({last.strip('= ')})", sep="\n")  # in brackets: it is no count of its own
+        print(*shown, last.replace(" in ", ", after "), sep="\n")  # in other words: run.py must not count it
     return not done.returncode
 
 
