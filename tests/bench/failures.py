@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lab"))
 sys.path.insert(0, str(ROOT / "tests" / "net"))
 import frames  # noqa: E402; pylint: disable=wrong-import-position
 from lab import Lab, tshark_fields  # noqa: E402; pylint: disable=wrong-import-position
-from proc import LabError  # noqa: E402; pylint: disable=wrong-import-position
+from proc import hung  # noqa: E402; pylint: disable=wrong-import-position
 
 VRID = 51
 SLOW_S, SLOW_PRIORITY = 1, {"r1": 200, "r2": 150}  # of the outages
@@ -34,28 +34,6 @@ def start(lab, program, router, advert_s, priority, handover_s=None):
     return lab.start_vrrp_xdp(router, ["attach", "eth0", "--vrid", VRID, "--priority", priority, "--advert-int", advert_s,
                                        "--mode", "native", "--vip", lab.VIP_CIDR,
                                        *(["--handover-skew", handover_s] if handover_s else [])])
-
-
-def works(proc):
-    """The process that does VRRP; its parent watches over it, with either program."""
-    children = Path(f"/proc/{proc.pid}/task/{proc.pid}/children").read_text(encoding="ascii").split()
-    return int(children[0]) if children else proc.pid
-
-
-@contextlib.contextmanager
-def hung(pid):
-    """Stopped by a debugger: nobody is told, as of a process that waits or spins for ever."""
-    import ctypes  # pylint: disable=import-outside-toplevel
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    attach, detach = 16, 17
-    if libc.ptrace(attach, pid, 0, 0):
-        raise LabError(f"ptrace: {os.strerror(ctypes.get_errno())}")
-    try:
-        os.waitpid(pid, 0x40000000)  # __WALL
-        yield
-    finally:
-        libc.ptrace(detach, pid, 0, 0)
 
 
 @contextlib.contextmanager
@@ -87,7 +65,7 @@ def outage(how, handover=False, wrong=False):
                 ask.wait_answer(lab.mac("r1"), count=100)
                 watch.wait_event(lambda e: e["kind"] == "advert" and e["priority"] == SLOW_PRIORITY["r1"], 10, time.time_ns(), 2)
                 since = time.time_ns()
-                with gone(works(proc["r1"]) if how != signal.SIGTERM else proc["r1"].pid, how):
+                with gone(proc["r1"].worker if how != signal.SIGTERM else proc["r1"].pid, how):
                     over = ask.wait_answer(lab.mac("r2"), 20, since)["t"]
                     ask.wait_answer(lab.mac("r2"), 20, over, 1000)
                     until = time.time_ns()

@@ -3,6 +3,7 @@
 
 import codecs
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -18,6 +19,8 @@ class LabError(Exception):
 
 
 SLOW = float(os.environ.get("VRRP_XDP_SLOW", "1"))  # how much longer than elsewhere events are waited for on this machine
+TRACE_ALL = 0x40000000  # __WALL
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 Gap = namedtuple("Gap", "ns start end")
 
 
@@ -44,6 +47,24 @@ def signal_all(pids, sig):
             os.kill(pid, sig)
         except ProcessLookupError:
             pass
+
+
+@contextlib.contextmanager
+def hung(pid):
+    """As if the process waited for something that does not come: a tracer holds it, and its parent is told nothing of that."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def ptrace(request):
+        if libc.ptrace(request, pid, None, None):
+            raise OSError(ctypes.get_errno(), f"ptrace request {request:#x}")
+
+    ptrace(PTRACE_SEIZE)
+    ptrace(PTRACE_INTERRUPT)
+    os.waitpid(pid, TRACE_ALL)
+    try:
+        yield
+    finally:
+        ptrace(PTRACE_DETACH)
 
 
 class Proc:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A controller that is killed, crashes, is stopped or hangs, with its guardian; a guardian that is killed or frozen."""
 
-import contextlib
-import ctypes
 import os
 import signal
 import time
@@ -11,37 +9,18 @@ import frames
 import pytest
 import routers6
 from lab import tshark_check, wait_gone
+from proc import hung
 from routers import Client, adverts, assert_settled, attach, attach_pair, sleeps, transitions
 
 SECOND_MS = 1000  # the interval of adverts at which three missed ones would hurt
 SKEW_MS = SECOND_MS * (256 - 100) / 256  # of r2
 SOON_MS = 150  # a clumsy upper bound of what takes less than one millisecond, on a machine that stalls
 STALL_MS = 100
-TRACE_ALL = 0x40000000  # __WALL
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 ENDINGS = {
     "kill": (signal.SIGKILL, r"was killed by signal 9 \(KILL\)"),
     "crash": (signal.SIGSEGV, r"was killed by signal 11 \(SEGV\)"),
     "stop": (signal.SIGSTOP, "was stopped"),
 }
-
-
-@contextlib.contextmanager
-def hung(pid):
-    """As if the process waited for something that does not come: a tracer holds it, and its parent is told nothing of that."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def ptrace(request):
-        if libc.ptrace(request, pid, None, None):
-            raise OSError(ctypes.get_errno(), f"ptrace request {request:#x}")
-
-    ptrace(PTRACE_SEIZE)
-    ptrace(PTRACE_INTERRUPT)
-    os.waitpid(pid, TRACE_ALL)
-    try:
-        yield
-    finally:
-        ptrace(PTRACE_DETACH)
 
 
 def start(lab, *flags, mode="native", advert_ms=SECOND_MS):
