@@ -6,7 +6,8 @@ Every figure is a median over RUNS takeovers with minimum and maximum, measured 
 as they reach the client. "Due" is when the Backup's Active_Down_Timer had to fire, computed from the last advert that
 reached the LAN; what lies behind it is the router's own delay. What clients lose is counted: datagrams of a stream that no
 router got, from the failure on, and requests that nginx on the routers did not answer within a second; these figures contain
-the time in which no router can know of the failure.
+the time in which no router can know of the failure. What becomes of a client when a process dies or hangs, and of adverts under floods
+of forged ones, is in failures.py.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
+import failures  # noqa: E402; pylint: disable=wrong-import-position
 from lab import Lab  # noqa: E402; pylint: disable=wrong-import-position
 from loss import Loss, lost  # noqa: E402; pylint: disable=wrong-import-position
 from proc import LabError  # noqa: E402; pylint: disable=wrong-import-position
@@ -342,6 +344,7 @@ def measure(runs, say):
          failed_requests),
         (f"Backup's controller: voluntary context switches in {COUNT_S} s", "", 5, sleep_of_backup),
         (f"{RELOADS} reloads (SIGHUP) with {INSTANCES} instances: longest gap between two adverts", "ms", 30, reloads),
+        *failures.plan(),
     ]
     for figure, unit, target, fn in plan:
         values = {}
