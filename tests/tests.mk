@@ -163,12 +163,16 @@ soak: $(LAB)
 	$(Q)$(PYTHON) tests/soak/soak.py $(if $(FAILOVERS),--failovers $(FAILOVERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(SEED),--seed $(SEED))
 
+# The lease, proved: docs/lease.md. Needs Spin.
+check-model:
+	$(Q)tests/model/run
+
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
 CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-net check-vm
 # What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.
-LOW_CHECKS := check-fuzz
+LOW_CHECKS := check-fuzz check-model
 
 check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
 	$(Q)$(PYTHON) tests/run.py --beside $(BESIDE) $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c") \
