@@ -66,7 +66,9 @@ class Guide:
         self.lab.wait_addr(holder, vip, timeout=timeout)
         for other in set(others) - {holder}:
             self.lab.wait_addr(other, vip, present=False)
-        assert self.client.who_has(vip, self.lab.routers) == [self.lab.mac(holder)]
+        # the kernel has it a moment before the router answers for it
+        self.lab.wait_until(lambda: self.client.who_has(vip, self.lab.routers) == [self.lab.mac(holder)],
+                            what=f"{holder} alone answering for {vip}")
         self.lab.run("client", f"ping -c 1 -W 2 {vip}")
 
     def serve(self, router, addr, port, *more):

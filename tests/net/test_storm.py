@@ -272,7 +272,7 @@ def test_a_flood_of_lower_adverts_is_answered_at_a_bounded_rate(lab):
     seconds = (mine[-1].t - mine[0].t) / 1e9
     assert change["rx_ok"] == 10 * FRAMES and change["ev_limited"] > 9 * FRAMES
     assert len(mine) <= seconds * 110 + 20
-    assert len([frame for frame in seen if frames.is_garp(frame.data, lab.VIP)]) <= seconds + 2 + 5
+    assert len([frame for frame in seen if frames.is_garp(frame.data, lab.VIP)]) <= seconds + 2 + 2 * 5  # and the takeover's
     assert woken <= seconds * 120 + 40
     assert transitions(pair.r1) == ["Initialize -> Backup", "Backup -> Active"]
     assert_settled(lab, pair.client, "r1", ["r2"])
