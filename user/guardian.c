@@ -3,6 +3,7 @@
 
 #include "abi.h"
 #include "log.h"
+#include "sd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@ static struct guardian {
 	struct guardian_roles of;
 	uint64_t *role; /* NULL: there is no map yet */
 	int frames, packets4, packets6;
+	uint64_t kill_ns;          /* UINT64_MAX: it was not asked to stop */
 	uint64_t due_ns, until_ns; /* the deadline that is waited for, and with the excuse that it had */
 	bool excused, done;        /* it has been put off; it has been acted upon */
 	bool leaves[VX_MAX_VRS];   /* slots whose will is due */
@@ -192,42 +194,58 @@ static uint64_t judge(struct guardian *g, uint64_t now_ns, uint64_t asked_ns)
 
 /* ---- the process ---- */
 
+/* The roles, once there is a map of them, and the page with room for the wills. */
+static void take_roles(struct guardian *g, int fd, const struct guardian_roles *of)
+{
+	struct guardian_page *page = mmap(NULL, sizeof(*page) + of->nwills * sizeof(page->wills[0]),
+					  PROT_READ | PROT_WRITE, MAP_SHARED, g->args.memfd, 0);
+	uint64_t *role = mmap(NULL, of->slots * sizeof(*role), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED || role == MAP_FAILED || of->slots > VX_MAX_VRS) {
+		log_err("the guardian cannot map the roles: %s; raise RLIMIT_MEMLOCK and restart vrrp-xdp",
+			strerror(errno));
+		return;
+	}
+	g->page = page;
+	g->role = role;
+	g->of = *of;
+}
+
 /*
- * The roles, once there is a map of them, and the page with room for the wills. Or the end of the socket, whose other end is the first thing
- * of a dead process that the kernel closes: to close a packet socket takes it 10 ms, and the death is told when all are closed.
+ * Messages, or the end of the socket, whose other end is the first thing of a dead process that the kernel closes: to close a packet
+ * socket takes it 10 ms, and the death is told when all are closed.
  */
 static void on_socket(struct guardian *g)
 {
 	union {
+		struct guardian_roles of;
+		char text[128];
+	} m;
+	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} ctl;
-	struct guardian_roles of;
-	struct iovec iov = { .iov_base = &of, .iov_len = sizeof(of) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
-	struct guardian_page *page;
-	uint64_t *role;
-	ssize_t n = recvmsg(g->args.sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) - 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = 1;
 	int fd;
 
+	while (n > 0) {
+		msg.msg_control = &ctl;
+		msg.msg_controllen = sizeof(ctl);
+		n = recvmsg(g->args.sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n > 0 && CMSG_FIRSTHDR(&msg)) {
+			memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+			take_roles(g, fd, &m.of);
+			close(fd);
+		} else if (n > 0) {
+			m.text[n] = '\0';
+			sd_notify_state(m.text);
+		}
+	}
 	if (!n && !g->closed)
 		fence(g);
 	g->closed |= !n;
-	if (n != sizeof(of) || !CMSG_FIRSTHDR(&msg))
-		return;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	page = mmap(NULL, sizeof(*page) + of.nwills * sizeof(page->wills[0]), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    g->args.memfd, 0);
-	role = mmap(NULL, of.slots * sizeof(*role), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED || role == MAP_FAILED || of.slots > VX_MAX_VRS) {
-		log_err("the guardian cannot map the roles: %s; raise RLIMIT_MEMLOCK and restart vrrp-xdp",
-			strerror(errno));
-	} else {
-		g->page = page;
-		g->role = role;
-		g->of = of;
-	}
-	close(fd);
 }
 
 /* What can be had of this is had. Not the CPU affinity: the guardian must not wait for a CPU that is the controller's alone. */
@@ -248,18 +266,32 @@ static void settle_in(const struct guardian_args *args)
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
-static void forward(const struct guardian *g, int sig)
+static void forward(struct guardian *g, int sig)
 {
 	kill(g->args.controller, sig); /* from a terminal it has it twice, which is harmless */
-	if (sig == SIGTERM || sig == SIGINT)
-		kill(g->args.controller, SIGCONT); /* a stopped one could not end */
+	if (sig != SIGTERM && sig != SIGINT)
+		return;
+	kill(g->args.controller, SIGCONT); /* a stopped one could not end */
+	if (g->kill_ns == UINT64_MAX)
+		g->kill_ns = clock_ns() + g->args.stop_s * VX_NS_PER_S;
+}
+
+/* systemd may be told to kill the main process only, which is this one: a controller that hangs for good would be there for ever. */
+static void kill_late(struct guardian *g, uint64_t now_ns)
+{
+	if (now_ns < g->kill_ns)
+		return;
+	log_err("the controller (process %d) has not ended %u s after it was asked to", (int)g->args.controller,
+		g->args.stop_s);
+	kill(g->args.controller, SIGKILL);
+	g->kill_ns = UINT64_MAX;
 }
 
 void guardian_run(const struct guardian_args *args)
 {
 	const int wakers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGIO, SIGRTMIN };
 	struct guardian *g = &guardian;
-	uint64_t now_ns, until_ns = UINT64_MAX;
+	uint64_t now_ns, wake_ns, until_ns = UINT64_MAX;
 	struct timespec ts;
 	sigset_t set;
 	size_t i;
@@ -269,7 +301,7 @@ void guardian_run(const struct guardian_args *args)
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	g->args = *args;
 	g->page = args->page;
-	g->due_ns = g->until_ns = UINT64_MAX;
+	g->due_ns = g->until_ns = g->kill_ns = UINT64_MAX;
 	g->frames = open_socket(AF_PACKET, 0); /* protocol 0: it takes nothing in */
 	g->packets4 = open_socket(AF_INET, IPPROTO_RAW);
 	g->packets6 = open_socket(AF_INET6, IPPROTO_RAW);
@@ -285,10 +317,12 @@ void guardian_run(const struct guardian_args *args)
 	for (;;) {
 		reap(g);
 		now_ns = clock_ns();
+		kill_late(g, now_ns);
 		until_ns = judge(g, now_ns, until_ns);
-		ts.tv_sec = (until_ns - now_ns) / VX_NS_PER_S;
-		ts.tv_nsec = (until_ns - now_ns) % VX_NS_PER_S;
-		sig = sigtimedwait(&set, NULL, until_ns == UINT64_MAX ? NULL : &ts);
+		wake_ns = until_ns < g->kill_ns ? until_ns : g->kill_ns;
+		ts.tv_sec = (wake_ns - now_ns) / VX_NS_PER_S;
+		ts.tv_nsec = (wake_ns - now_ns) % VX_NS_PER_S;
+		sig = sigtimedwait(&set, NULL, wake_ns == UINT64_MAX ? NULL : &ts);
 		if (sig == SIGIO)
 			on_socket(g);
 		else if (sig > 0 && sig != SIGCHLD && sig != SIGRTMIN)

@@ -40,7 +40,8 @@ struct guardian_page {
 	struct guardian_will wills[];
 };
 
-/* From the controller, with the descriptor of the map of the roles: what there is to fence, and the size of the page. */
+/* From the controller, with the descriptor of the map of the roles: what there is to fence, and the size of the page. What comes without a
+ * descriptor is text for systemd. */
 struct guardian_roles {
 	uint32_t slots, nwills;
 };
@@ -51,6 +52,7 @@ struct guardian_args {
 	int sock;
 	struct guardian_page *page; /* without wills yet */
 	int rt_priority, nice;      /* 0: none */
+	unsigned int stop_s;        /* one that has not ended so long after SIGTERM never will */
 };
 
 /* The calling process becomes the guardian of its child. It ends with the controller, and with its exit status. */

@@ -24,7 +24,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000, FILES_MIN = 512 };
+enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000, FILES_MIN = 512, STOP_S = 30 };
 
 struct run {
 	struct loop loop;
@@ -323,6 +323,7 @@ static void on_guardian_gone(void *arg, uint32_t events, uint64_t now_ns)
 	(void)events;
 	(void)now_ns;
 	loop_del(&r->loop, &r->guardian_io);
+	sd_relay(NULL);
 	log_err("the guardian (process %d) has been killed; this controller (process %d) goes on without: should it "
 		"die, only its lease "
 		"silences it, and the others wait for three adverts; restart vrrp-xdp",
@@ -376,7 +377,8 @@ int run_conf(struct conf *conf, const struct run_source *src)
 
 	if (!rc)
 		rc = check_descriptors();
-	err = rc ? 0 : ward_start(conf->globals.rt_priority, conf->globals.nice);
+	err = rc ? 0
+		 : ward_start(conf->globals.rt_priority, conf->globals.nice, STOP_S + conf->globals.shutdown_timeout_s);
 	if (err) {
 		log_err("cannot start the guardian: %s", strerror(-err));
 		rc = EXIT_FAILED;
@@ -388,6 +390,7 @@ int run_conf(struct conf *conf, const struct run_source *src)
 	}
 	*r.conf = *conf;
 	memset(conf, 0, sizeof(*conf));
+	sd_relay(ward_notify);
 	err = loop_init(&r.loop);
 	r.loop.signal = on_signal;
 	r.loop.signal_arg = &r;

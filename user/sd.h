@@ -15,4 +15,7 @@ int sd_notify_state(const char *text);
 /* "RELOADING=1" with the time that Type=notify-reload wants beside it; READY=1 is due at the end of the reload, whatever came of it. */
 int sd_notify_reloading(void);
 
+/* From now on messages go through @send, or, NULL, straight again: systemd listens to the main process only. */
+void sd_relay(int (*send)(const char *text));
+
 #endif

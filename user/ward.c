@@ -80,9 +80,9 @@ static int to_the_end(int fd)
 	return high;
 }
 
-int ward_start(int rt_priority, int nice)
+int ward_start(int rt_priority, int nice, unsigned int stop_s)
 {
-	struct guardian_args args = { .rt_priority = rt_priority, .nice = nice };
+	struct guardian_args args = { .rt_priority = rt_priority, .nice = nice, .stop_s = stop_s };
 	int sock[2];
 
 	me.memfd = memfd_create("vrrp-xdp-guardian", MFD_CLOEXEC);
@@ -134,6 +134,11 @@ int ward_watch(int role_fd, uint32_t slots, uint32_t nwills)
 	c->cmsg_len = CMSG_LEN(sizeof(role_fd));
 	memcpy(CMSG_DATA(c), &role_fd, sizeof(role_fd));
 	return sendmsg(me.sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int ward_notify(const char *text)
+{
+	return send(me.sock, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* ---- wills ---- */

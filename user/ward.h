@@ -14,16 +14,19 @@
 #include <sys/types.h>
 
 /*
- * Forks. The parent becomes the guardian, with the priorities given (0: none), and never returns; the child goes on as the controller.
- * Returns 0 there, or -errno when no process was made. The signals that the guardian passes on are blocked from here on.
+ * Forks. The parent becomes the guardian, with the priorities given (0: none), and never returns; the child goes on as the controller,
+ * which is killed when it has not ended @stop_s seconds after SIGTERM. Returns 0 there, or -errno when no process was made. The signals that the guardian passes on are blocked from here on.
  */
-int ward_start(int rt_priority, int nice);
+int ward_start(int rt_priority, int nice, unsigned int stop_s);
 pid_t ward_guardian(void);
 /* Readable when the guardian has ended. */
 int ward_fd(void);
 
 /* Gives the guardian the roles of @slots virtual routers, and makes room for @nwills wills. 0 or -errno. */
 int ward_watch(int role_fd, uint32_t slots, uint32_t nwills);
+
+/* Has the guardian send @text to systemd, which listens to the main process only. 0 or -errno. */
+int ward_notify(const char *text);
 
 /* An advert of priority 0, as it is to leave. */
 struct ward_will {

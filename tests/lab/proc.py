@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -180,8 +181,17 @@ class Proc:
         return self.wait(timeout)
 
     def kill(self):
-        """SIGKILL to the whole family; for crashes, and for what does not stop."""
-        signal_all(family(self.pid), signal.SIGKILL)
+        """SIGKILL to the whole family; for crashes, and for what does not stop. Waits for the end of each: they are not all our children."""
+        pids = family(self.pid)
+        with contextlib.ExitStack() as stack:
+            ends = []
+            for pid in pids:
+                with contextlib.suppress(OSError):
+                    ends.append(os.pidfd_open(pid))
+                    stack.callback(os.close, ends[-1])
+            signal_all(pids, signal.SIGKILL)
+            for end in ends:
+                select.select([end], [], [], 10)
         self.popen.wait()
 
     def end(self):
