@@ -86,7 +86,7 @@ struct {
 	__type(value, struct vx_vr_config);
 } vr_config SEC(".maps");
 
-/* Written by user through memory: a change of role is one store. */
+/* Written by user through memory: a change of role is one store. Written here only by role_end(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -166,6 +166,18 @@ vx_inline __u64 role_of(__u32 slot)
 	__u64 *role = bpf_map_lookup_elem(&vr_role, &slot);
 
 	return role ? *(volatile __u64 *)role : VX_ROLE_INIT;
+}
+
+/*
+ * A better router is Active (FSM-A4): the controller will yield as soon as it runs, and until then nobody here answers; it may stand still, and
+ * its lease have long to run. One that is just becoming Active sees that the word has changed. What was written since @role was read stays.
+ */
+vx_inline void role_end(__u32 slot, __u64 role, __u64 now_ns)
+{
+	__u64 *at = bpf_map_lookup_elem(&vr_role, &slot);
+
+	if (at)
+		__sync_val_compare_and_swap(at, role, now_ns);
 }
 
 vx_inline bool in_lease(__u64 role)
@@ -334,6 +346,8 @@ vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *
 
 	if (!n)
 		return;
+	if (role < VX_ROLE_ACTIVE_MIN)
+		role &= ~(__u64)VX_ROLE_LEAVING;
 	if (role == VX_ROLE_INIT) {
 		n->c[VX_CTR_RX_STATE]++;
 		return;
@@ -360,10 +374,13 @@ vx_inline void advert_deliver(struct vx_vr_watch *w, const struct vx_vr_config *
 		push_bad(w, ev, VX_CTR_OWNER_CONFLICT);
 	}
 	ev->absorbed = role == VX_ROLE_BACKUP;
-	if (ev->absorbed)
+	if (ev->absorbed) {
 		wake = backup_advert(w, cfg, a, ev);
-	else
+	} else {
 		ev->type = decide_active(cfg->priority, &cfg->src, a->priority, &a->src);
+		if (ev->type == VX_EV_HIGHER && !(cfg->flags & VX_CFG_DEAF))
+			role_end(slot, role, ev->at_ns);
+	}
 	if (!wake)
 		n->c[VX_CTR_RX_ABSORBED]++;
 	else if (ev->type < VX_EV_LIMITED)
@@ -502,7 +519,7 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row, __
 	count(row, bad);
 	if (bad == VX_CTR_RX_VRID)
 		return XDP_PASS;
-	if (w && role_of(row) != VX_ROLE_INIT) {
+	if (w && role_of(row) & ~(__u64)VX_ROLE_LEAVING) {
 		ev.at_ns = bpf_ktime_get_boot_ns();
 		push_bad(w, &ev, bad);
 	}
@@ -529,9 +546,9 @@ vx_inline int guard(__u32 slot)
 	const struct vx_vr_config *cfg = bpf_map_lookup_elem(&vr_config, &slot);
 	__u64 role = role_of(slot);
 
-	if (!cfg || role < VX_ROLE_ACTIVE_MIN)
+	if (!cfg || role == VX_ROLE_INIT || role == VX_ROLE_BACKUP)
 		return XDP_PASS;
-	if (!in_lease(role)) {
+	if (!in_lease(role)) { /* or not Active any more, and the kernel has the VIP still */
 		count(slot, VX_CTR_GUARD_LAPSED);
 		return XDP_DROP;
 	}

@@ -10,7 +10,7 @@
  *   peers      hash vx_peer_key         user        who may send to a virtual router that does not listen to everybody
  *   filter     array[1], mmap           user        one bit per hash of an address in addr4 or addr6: frames of strangers stop here
  *   vr_config  array[slot]              user        what is fixed between reloads
- *   vr_role    array[slot], mmap        user        one word: Initialize, Backup, or Active until
+ *   vr_role    array[slot], mmap        user        one word: Initialize, Backup, or Active until; a lease is ended by bpf and the guardian, too
  *   vr_watch   array[slot]              bpf         the Active Router as heard, and its bpf_timer
  *   events     ring buffer              bpf         what the controller must look at
  *   counters   per-CPU array[row]       bpf         enum vx_ctr; rows [0, slots) per virtual router, then per interface
@@ -94,6 +94,7 @@ enum {
 	VX_CFG_VMAC = 1 << 5,      /* speaks with 00:00:5e:00:01:VRID, IPv6 with 00:00:5e:00:02:VRID (WF-14) */
 	VX_CFG_FIRST_LL = 1 << 6,  /* IPv6: our first VIP is link-local, so theirs has to be (RX-30) */
 	VX_CFG_PEERS = 1 << 7,     /* multicast, and yet only who is in `peers` may send (RX-34) */
+	VX_CFG_DEAF = 1 << 8,      /* yields to nobody (owner_ignore_adverts) */
 };
 
 struct vx_vr_config {
@@ -123,9 +124,15 @@ struct vx_vr_config {
 
 /*
  * vr_role is one word, so that every change of role is one atomic store (DP-8): VX_ROLE_INIT, VX_ROLE_BACKUP, or Active with
- * the lease: the time until which the controller has proved to be alive.
+ * the lease: the time until which the controller has proved to be alive. Where a lease is ended early, by the guardian or because a better
+ * router was heard, that is a compare-and-swap, and so is every renewal: what has ended stays ended until the controller has seen why.
  */
-enum { VX_ROLE_INIT = 0, VX_ROLE_BACKUP = 1, VX_ROLE_ACTIVE_MIN = 2 };
+enum {
+	VX_ROLE_INIT = 0,
+	VX_ROLE_BACKUP = 1,
+	VX_ROLE_LEAVING = 2, /* bit of the two: the kernel has the addresses still, and must not serve them */
+	VX_ROLE_ACTIVE_MIN = 4,
+};
 
 /* What the controller is told. The first kinds have a token bucket each per virtual router: a flood of one hides no other. */
 enum vx_ev {

@@ -14,7 +14,7 @@
 #include "decide.h"
 #include "frames.h"
 
-enum scenario_role { INITIALIZE, BACKUP, ACTIVE, LAPSED };
+enum scenario_role { INITIALIZE, BACKUP, ACTIVE, LAPSED, LEAVING_BACKUP, LEAVING_INITIALIZE };
 
 enum {
 	IFINDEX = 1, /* what a program sees in a test run */
@@ -69,12 +69,15 @@ struct scenario {
 		.version = 3, .priority = 90, .csum = VX_CFG_CSUM_9568 | VX_CFG_CSUM_5798, .nvips = 1, .min_ttl = 255, \
 		.max_ttl = 255, .down_adverts = DECIDE_DOWN_ADVERTS, __VA_ARGS__                                       \
 	}
-#define IN_BACKUP(...)     SCENARIO(.role = BACKUP, __VA_ARGS__)
-#define IN_ACTIVE(...)     SCENARIO(.role = ACTIVE, __VA_ARGS__)
-#define IN_LAPSED(...)     SCENARIO(.role = LAPSED, __VA_ARGS__)
-#define IN_INITIALIZE(...) SCENARIO(.role = INITIALIZE, __VA_ARGS__)
-#define V2                 .version = 2
-#define V2PASS             .version = 2, .auth_type = 1, .auth = "1234"
+#define IN_BACKUP(...) SCENARIO(.role = BACKUP, __VA_ARGS__)
+#define IN_ACTIVE(...) SCENARIO(.role = ACTIVE, __VA_ARGS__)
+#define IN_LAPSED(...) SCENARIO(.role = LAPSED, __VA_ARGS__)
+/* Backup or Initialize, and the kernel has the VIP still. */
+#define IN_LEAVING_BACKUP(...)     SCENARIO(.role = LEAVING_BACKUP, __VA_ARGS__)
+#define IN_LEAVING_INITIALIZE(...) SCENARIO(.role = LEAVING_INITIALIZE, __VA_ARGS__)
+#define IN_INITIALIZE(...)         SCENARIO(.role = INITIALIZE, __VA_ARGS__)
+#define V2                         .version = 2
+#define V2PASS                     .version = 2, .auth_type = 1, .auth = "1234"
 
 /* FSM-1, FSM-2 for priority 90, by hand: skew = 166/256 of the interval; of a second in v2. */
 #define SKEW_90        648437500ULL
@@ -220,6 +223,10 @@ static inline __u64 scenario_role_word(enum scenario_role role, __u64 now_ns)
 		return now_ns + 3600 * VX_NS_PER_S;
 	case LAPSED:
 		return now_ns;
+	case LEAVING_BACKUP:
+		return VX_ROLE_BACKUP | VX_ROLE_LEAVING;
+	case LEAVING_INITIALIZE:
+		return VX_ROLE_INIT | VX_ROLE_LEAVING;
 	}
 	return VX_ROLE_INIT;
 }
@@ -260,7 +267,7 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 		dp->put(DP_PEERS, &peer, &ttl);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
 	dp->put(DP_VR_ROLE, &slot, &role);
-	if (s->role == BACKUP)
+	if (s->role == BACKUP || s->role == LEAVING_BACKUP)
 		dp->arm(&arm);
 }
 

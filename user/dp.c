@@ -790,18 +790,19 @@ int dp_role_fd(const struct dp *dp)
 	return bpf_map__fd(dp->skel->maps.vr_role);
 }
 
-void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
+bool dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
 {
 	uint64_t was = dp->role_set[slot];
 
-	if (role >= VX_ROLE_ACTIVE_MIN && was >= VX_ROLE_ACTIVE_MIN) {
-		if (!__atomic_compare_exchange_n(&dp->role[slot], &was, role, false, __ATOMIC_SEQ_CST,
-						 __ATOMIC_SEQ_CST))
-			return;
-	} else {
+	if (role < VX_ROLE_ACTIVE_MIN || was < VX_ROLE_ACTIVE_MIN) {
 		__atomic_store_n(&dp->role[slot], role, __ATOMIC_SEQ_CST);
+	} else if (!__atomic_compare_exchange_n(&dp->role[slot], &was, role, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST)) {
+		dp->role_set[slot] = was;
+		return false;
 	}
 	dp->role_set[slot] = role;
+	return true;
 }
 
 static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)

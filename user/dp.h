@@ -110,10 +110,13 @@ int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present);
 int dp_peer_set(struct dp *dp, uint32_t slot, const struct vx_addr *addr, uint8_t min_ttl, uint8_t max_ttl);
 int dp_peer_del(struct dp *dp, uint32_t slot, const struct vx_addr *addr);
 
-/* The map of the roles, for who fences: from a lease to VX_ROLE_ACTIVE_MIN. */
+/* The map of the roles, for the guardian. */
 int dp_role_fd(const struct dp *dp);
-/* Atomic, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). A lease is renewed only if nobody has fenced since. */
-void dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
+/*
+ * Atomic, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). False: a lease was not renewed, because somebody has ended the one
+ * before; the next one can be, when the reason was looked at.
+ */
+bool dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
 
 /* Makes the timer of a slot, before any is armed: hundreds at once exhaust the kernel's non-waiting allocator for a moment, so this
  * waits and tries again. Arming allocates nothing afterwards. */

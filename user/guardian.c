@@ -9,21 +9,18 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PRIO_CONTROL = 7, RT_MAX = 99 };
+enum { PRIO_CONTROL = 7 };
 
 /* Nothing is allocated after the start but the mappings of the roles. */
 static struct guardian {
@@ -35,17 +32,20 @@ static struct guardian {
 	uint64_t kill_ns;          /* UINT64_MAX: it was not asked to stop */
 	uint64_t due_ns, until_ns; /* the deadline that is waited for, and with the excuse that it had */
 	bool excused, done;        /* it has been put off; it has been acted upon */
+	int stat_fd;               /* /proc/PID/stat of the controller */
+	clockid_t cpu;             /* its CPU time, */
+	uint64_t cpu_ns;           /* and how much that was when the deadline was read */
 	bool leaves[VX_MAX_VRS];   /* slots whose will is due */
 	unsigned int fenced, sent; /* the last time: routers, adverts */
 	bool closed;               /* the controller is being taken apart by the kernel */
 	struct guardian_will copy;
 } guardian;
 
-static uint64_t clock_ns(void)
+static uint64_t read_ns(clockid_t clock)
 {
-	struct timespec ts;
+	struct timespec ts = { 0 };
 
-	clock_gettime(CLOCK_BOOTTIME, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * VX_NS_PER_S + ts.tv_nsec;
 }
 
@@ -105,7 +105,7 @@ static bool fence_slot(uint64_t *role, uint64_t now_ns)
 /* All fences, then the wills. */
 static void fence(struct guardian *g)
 {
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = read_ns(CLOCK_BOOTTIME);
 	uint32_t i;
 
 	g->due_ns = __atomic_load_n(&g->page->deadline_ns, __ATOMIC_SEQ_CST);
@@ -115,8 +115,10 @@ static void fence(struct guardian *g)
 	__atomic_fetch_add(&g->page->fences, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; g->role && i < g->of.slots; i++)
 		g->fenced += g->leaves[i] = fence_slot(&g->role[i], now_ns);
-	for (i = 0; g->fenced && i < g->of.nwills; i++)
-		if (read_will(g, &g->page->wills[i]) && g->leaves[g->copy.slot])
+	for (i = 0; g->fenced && i < g->of.nwills;
+	     i++) /* but not where the controller has gone on by itself meanwhile */
+		if (read_will(g, &g->page->wills[i]) && g->leaves[g->copy.slot] &&
+		    __atomic_load_n(&g->role[g->copy.slot], __ATOMIC_SEQ_CST) == VX_ROLE_ACTIVE_MIN)
 			g->sent += send_will(g, &g->copy);
 }
 
@@ -164,9 +166,19 @@ static void reap(struct guardian *g)
 	}
 }
 
+/* It would run and gets no CPU: it does not hang, and what it cannot keep its lease ends. One that spins uses CPU time. */
+static bool starves(const struct guardian *g, uint64_t limit_ns)
+{
+	char buf[64] = "";
+	const char *end = pread(g->stat_fd, buf, sizeof(buf) - 1, 0) > 0 ? strrchr(buf, ')') : NULL;
+
+	return end && end[1] && end[2] == 'R' && read_ns(g->cpu) - g->cpu_ns < limit_ns / 2;
+}
+
 /*
  * Looks at the deadline, having asked to be woken at @asked_ns (UINT64_MAX: by a signal only), and returns until when to sleep. When it was
- * itself woken late by a quarter of the limit, then the machine has stalled, and not the controller: that gets half a limit more, once.
+ * itself woken late by a quarter of the limit, then the machine has stalled, and not the controller: that gets half a limit more, once; and
+ * again and again as long as it waits for a CPU.
  */
 static uint64_t judge(struct guardian *g, uint64_t now_ns, uint64_t asked_ns)
 {
@@ -177,12 +189,13 @@ static uint64_t judge(struct guardian *g, uint64_t now_ns, uint64_t asked_ns)
 	if (due_ns != g->due_ns) {
 		g->due_ns = g->until_ns = due_ns;
 		g->excused = g->done = false;
+		g->cpu_ns = read_ns(g->cpu);
 	}
 	if (g->done)
 		return UINT64_MAX;
 	if (now_ns < g->until_ns)
 		return g->until_ns;
-	if (!g->excused && now_ns > asked_ns && now_ns - asked_ns > limit_ns / 4) {
+	if ((!g->excused && now_ns > asked_ns && now_ns - asked_ns > limit_ns / 4) || starves(g, limit_ns)) {
 		g->excused = true;
 		g->until_ns = now_ns + limit_ns / 2;
 		return g->until_ns;
@@ -248,24 +261,6 @@ static void on_socket(struct guardian *g)
 	g->closed |= !n;
 }
 
-/* What can be had of this is had. Not the CPU affinity: the guardian must not wait for a CPU that is the controller's alone. */
-static void settle_in(const struct guardian_args *args)
-{
-	struct sched_param p = { .sched_priority = args->rt_priority < RT_MAX ? args->rt_priority + 1 : RT_MAX };
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0 && write(fd, "-1000", 5) < 0)
-		log_debug("the guardian may be chosen when memory runs out: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	prctl(PR_SET_NAME, "vrrp-xdp-guard");
-	if (args->nice)
-		setpriority(PRIO_PROCESS, 0, args->nice);
-	if (args->rt_priority)
-		sched_setscheduler(0, SCHED_FIFO, &p);
-	mlockall(MCL_CURRENT | MCL_FUTURE);
-}
-
 static void forward(struct guardian *g, int sig)
 {
 	kill(g->args.controller, sig); /* from a terminal it has it twice, which is harmless */
@@ -273,7 +268,7 @@ static void forward(struct guardian *g, int sig)
 		return;
 	kill(g->args.controller, SIGCONT); /* a stopped one could not end */
 	if (g->kill_ns == UINT64_MAX)
-		g->kill_ns = clock_ns() + g->args.stop_s * VX_NS_PER_S;
+		g->kill_ns = read_ns(CLOCK_BOOTTIME) + g->args.stop_s * VX_NS_PER_S;
 }
 
 /* systemd may be told to kill the main process only, which is this one: a controller that hangs for good would be there for ever. */
@@ -293,6 +288,7 @@ void guardian_run(const struct guardian_args *args)
 	struct guardian *g = &guardian;
 	uint64_t now_ns, wake_ns, until_ns = UINT64_MAX;
 	struct timespec ts;
+	char stat[32];
 	sigset_t set;
 	size_t i;
 	int sig;
@@ -307,16 +303,18 @@ void guardian_run(const struct guardian_args *args)
 	g->packets6 = open_socket(AF_INET6, IPPROTO_RAW);
 	if (g->frames < 0 || g->packets4 < 0)
 		log_err("the guardian has no sockets: %s; it will fence, and send nothing", strerror(errno));
+	snprintf(stat, sizeof(stat), "/proc/%d/stat", (int)args->controller);
+	g->stat_fd = open(stat, O_RDONLY | O_CLOEXEC);
+	clock_getcpuclockid(args->controller, &g->cpu);
 	fcntl(args->sock, F_SETOWN, getpid());
 	fcntl(args->sock, F_SETFL, O_ASYNC);
-	settle_in(args);
 	sigemptyset(&set);
 	for (i = 0; i < VX_ARRAY_LEN(wakers); i++)
 		sigaddset(&set, wakers[i]);
 	on_socket(g); /* what came before there was a SIGIO for it */
 	for (;;) {
 		reap(g);
-		now_ns = clock_ns();
+		now_ns = read_ns(CLOCK_BOOTTIME);
 		kill_late(g, now_ns);
 		until_ns = judge(g, now_ns, until_ns);
 		wake_ns = until_ns < g->kill_ns ? until_ns : g->kill_ns;

@@ -51,7 +51,6 @@ struct guardian_args {
 	int memfd; /* of the page */
 	int sock;
 	struct guardian_page *page; /* without wills yet */
-	int rt_priority, nice;      /* 0: none */
 	unsigned int stop_s;        /* one that has not ended so long after SIGTERM never will */
 };
 

@@ -27,24 +27,21 @@ static const uint8_t needed[] = {
 	CAP_DAC_OVERRIDE,           /* and to open it again; files of the configuration that belong to somebody else */
 };
 
-static void mask_of(uint32_t mask[_LINUX_CAPABILITY_U32S_3])
-{
-	size_t i;
+static const uint8_t guardian_needed[] = {
+	CAP_NET_RAW,  /* its sockets, and the interface that they send on */
+	CAP_IPC_LOCK, /* the roles and the wills stay in memory */
+	CAP_KILL,     /* a controller of another user is still its child */
+};
 
-	mask[0] = mask[1] = 0;
-	for (i = 0; i < sizeof(needed); i++)
-		mask[CAP_TO_INDEX(needed[i])] |= CAP_TO_MASK(needed[i]);
-}
-
-/* Somebody who is not root keeps what execve() hands on to the next image, an ambient capability being an inheritable one as well. */
-int priv_drop(void)
+static int keep(const uint8_t *caps, size_t n)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
-	uint32_t mask[_LINUX_CAPABILITY_U32S_3];
-	int i;
+	uint32_t mask[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	size_t i;
 
-	mask_of(mask);
+	for (i = 0; i < n; i++)
+		mask[CAP_TO_INDEX(caps[i])] |= CAP_TO_MASK(caps[i]);
 	if (syscall(SYS_capget, &h, d))
 		return -errno;
 	for (i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
@@ -53,6 +50,17 @@ int priv_drop(void)
 		d[i].inheritable &= geteuid() ? mask[i] : 0;
 	}
 	return syscall(SYS_capset, &h, d) ? -errno : 0;
+}
+
+/* Somebody who is not root keeps what execve() hands on to the next image, an ambient capability being an inheritable one as well. */
+int priv_drop(void)
+{
+	return keep(needed, sizeof(needed));
+}
+
+int priv_drop_guardian(void)
+{
+	return keep(guardian_needed, sizeof(guardian_needed));
 }
 
 int priv_hide_memory(bool has_password)

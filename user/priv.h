@@ -10,6 +10,8 @@
  * root, a script or our own next image, has what the service was given. May be called again. 0 or -errno.
  */
 int priv_drop(void);
+/* The same of the guardian, which sends adverts and sees to one process. 0 or -errno. */
+int priv_drop_guardian(void);
 /* With a password in memory no core dump is written and only root may look into the process. 0 or -errno. */
 int priv_hide_memory(bool has_password);
 

@@ -157,13 +157,16 @@ void vr_mark(struct vr *r)
 /* Silence is told at once; speech only by vrs_flush(), after the addresses. */
 void vr_tell_role(struct vr *r)
 {
-	uint64_t role = VX_ROLE_INIT;
+	uint64_t role = r->fsm.state == FSM_BACKUP ? VX_ROLE_BACKUP : VX_ROLE_INIT;
+	size_t i;
 
-	if (r->fsm.state == FSM_BACKUP)
-		role = VX_ROLE_BACKUP;
-	else if (r->fsm.state == FSM_ACTIVE)
+	if (r->fsm.state == FSM_ACTIVE)
 		role = r->fsm.lease_ns > VX_ROLE_ACTIVE_MIN ? r->fsm.lease_ns : VX_ROLE_ACTIVE_MIN;
-	dp_role_set(r->all->dp, r->slot, role);
+	else
+		for (i = 0; i < r->nvips; i++)
+			role |= r->vips[i].installed ? VX_ROLE_LEAVING : 0;
+	if (!dp_role_set(r->all->dp, r->slot, role))
+		r->ended = r->all->ended = true;
 }
 
 /* The lines that users of keepalived look for (KA-37), and under -v what is behind them. */

@@ -146,6 +146,7 @@ struct vr {
 	bool twice;        /* priority 0 goes out twice (KA-15) */
 	bool repair;       /* add what is missing: addresses, routes, rules */
 	bool defend;       /* announce the VIP that somebody claims */
+	bool ended;        /* its lease was ended from outside: why, is still to be read */
 	bool rx_lower;     /* a lower priority was heard while Active */
 	uint64_t cause_ns; /* when what caused the transition was due */
 	uint64_t quiet_ns; /* no advert for so long */
@@ -199,6 +200,7 @@ struct vrs {
 	size_t nchanges, cap_changes, timers;
 	bool *statics; /* which static addresses, routes and rules are installed, in this order; owned */
 	bool resync, stopping, reloading;
+	bool ended; /* some router's lease was, in this turn */
 	bool reread; /* an interface is there that was not: it may have got its name late, and its addresses before that */
 	bool news;                 /* a state or a priority may be another than was told */
 	struct timer resync_timer; /* the next attempt to read everything anew */

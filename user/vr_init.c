@@ -69,6 +69,8 @@ void vr_configure(struct vr *r)
 		k->flags |= VX_CFG_NO_ACCEPT;
 	if (!c->unicast && c->nallowed)
 		k->flags |= VX_CFG_PEERS;
+	if (r->fsm.ignore_adverts)
+		k->flags |= VX_CFG_DEAF;
 	if (c->family == 6 && r->nadvertised && conf_addr_link_local(&c->vips[0].addr))
 		k->flags |= VX_CFG_FIRST_LL;
 }

@@ -73,6 +73,9 @@ static void flush_adverts(struct vrs *v)
 		r->sent = false;
 		if (!(r->pending & speak) || !r->iface->tx)
 			continue;
+		/* From here on a better router's advert is heard as an Active hears it: the lease cannot begin behind its back. */
+		if (r->pending & FSM_ACT_CLAIM)
+			dp_role_set(v->dp, r->slot, VX_ROLE_ACTIVE_MIN);
 		shorten_lease(r, sent_ns);
 		queue_adverts(r, r->pending & FSM_ACT_PRIORITY_0);
 		if (r->pending & FSM_ACT_PRIORITY_0 && r->twice)
@@ -317,7 +320,7 @@ static void flush_announcements(struct vrs *v)
 		const struct conf_garp *g = &r->conf->garp;
 		bool all = r->pending & again && r->fsm.lease_ns > now_ns;
 
-		if (r->fsm.state != FSM_ACTIVE)
+		if (r->fsm.state != FSM_ACTIVE || r->ended)
 			continue;
 		if (r->pending & FSM_ACT_CLAIM || all)
 			vr_announce_installed(r);
@@ -343,7 +346,7 @@ static void carry_out(struct vrs *v)
 	at_ns[1] = loop_now_ns();
 	ward_alive(at_ns[1]);
 	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->pending & FSM_ACT_CLAIM)
+		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE))
 			vr_tell_role(v->dirty[i]);
 	for (i = 0; i < v->ndirty; i++)
 		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE) || v->dirty[i]->repair)
@@ -397,6 +400,27 @@ static void heed_guardian(struct vrs *v, uint64_t now_ns)
 	}
 }
 
+/*
+ * It has ended leases: it heard better routers, and has written events of that. Who is Active yet when they were read had none, for they did not
+ * fit into the ring buffer, and goes on.
+ */
+static void heed_kernel(struct vrs *v)
+{
+	size_t i;
+
+	v->ended = false;
+	dp_events_read(v->dp);
+	for (i = 0; i < v->nvr; i++) {
+		struct vr *r = v->vr[i];
+
+		if (r->ended && r->fsm.state == FSM_ACTIVE) {
+			r->pending |= FSM_ACT_ADVERT | FSM_ACT_ANNOUNCE;
+			vr_mark(r);
+		}
+		r->ended = false;
+	}
+}
+
 /* An interval late is dead, and so is LATE_MAX_NS. */
 static void set_limit(const struct vrs *v)
 {
@@ -432,6 +456,8 @@ void vrs_flush(void *arg, uint64_t now_ns)
 
 	heed_guardian(v, now_ns);
 	while (v->ndirty) {
+		if (v->news) /* before a router is Active, or it would not be guarded from the first moment on */
+			set_limit(v);
 		carry_out(v);
 		for (i = 0; i < v->nifs; i++) {
 			if (v->ifs[i]->send_failed && v->ifs[i]->up)
@@ -439,6 +465,8 @@ void vrs_flush(void *arg, uint64_t now_ns)
 			v->ifs[i]->send_failed = false;
 		}
 		heed_guardian(v, loop_now_ns()); /* between the look and the sending maybe */
+		if (v->ended)
+			heed_kernel(v);
 	}
 	if (v->news) {
 		set_limit(v);

@@ -2,18 +2,23 @@
 #include "ward.h"
 
 #include "guardian.h"
+#include "log.h"
+#include "priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { HIGH_FD = 1000 }; /* below the usual limit of 1024 */
+enum { HIGH_FD = 1000, /* below the usual limit of 1024 */ RT_MAX = 99 };
 
 static struct {
 	struct guardian_page *page;
@@ -80,9 +85,29 @@ static int to_the_end(int fd)
 	return high;
 }
 
+/* What can be had of this is had. Not the CPU affinity: the guardian must not wait for a CPU that is the controller's alone. */
+static void settle_in(int rt_priority, int nice)
+{
+	struct sched_param p = { .sched_priority = rt_priority < RT_MAX ? rt_priority + 1 : RT_MAX };
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "-1000", 5) < 0)
+		log_debug("the guardian may be chosen when memory runs out: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	prctl(PR_SET_NAME, "vrrp-xdp-guard");
+	if (nice)
+		setpriority(PRIO_PROCESS, 0, nice);
+	if (rt_priority)
+		sched_setscheduler(0, SCHED_FIFO, &p);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	if (priv_drop_guardian())
+		log_warn("the guardian cannot drop its capabilities: %s", strerror(errno));
+}
+
 int ward_start(int rt_priority, int nice, unsigned int stop_s)
 {
-	struct guardian_args args = { .rt_priority = rt_priority, .nice = nice, .stop_s = stop_s };
+	struct guardian_args args = { .stop_s = stop_s };
 	int sock[2];
 
 	me.memfd = memfd_create("vrrp-xdp-guardian", MFD_CLOEXEC);
@@ -106,6 +131,7 @@ int ward_start(int rt_priority, int nice, unsigned int stop_s)
 	args.memfd = me.memfd;
 	args.page = me.page;
 	args.sock = sock[0];
+	settle_in(rt_priority, nice);
 	guardian_run(&args);
 }
 

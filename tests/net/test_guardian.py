@@ -331,3 +331,27 @@ def test_the_guardian_of_a_backup_sleeps_and_that_of_an_active_router_wakes_abou
     pair.client.wait_advert("r1", count=20)
     assert sleeps(pair.r2.pid) == backup
     assert 5 <= sleeps(pair.r1.pid) - active <= 25
+
+
+# ---- busy for ever ----
+
+SPIN = b"\xeb\xfe"  # x86: jmp to itself
+
+
+def where(pid):
+    with open(f"/proc/{pid}/syscall", encoding="ascii") as f:
+        return f.read()
+
+
+def test_a_controller_that_spins_is_fenced(lab):
+    """It is never found asleep, and it has all the CPU that it wants: its deadline passes all the same."""
+    r1, r2, client = start(lab)
+    client.wait_advert("r1")
+    lab.wait_until(lambda: "running" not in where(r1.worker), what="its sleep")
+    pc = int(where(r1.worker).split()[-1], 16)
+    with open(f"/proc/{r1.worker}/mem", "r+b", buffering=0) as memory:  # where it comes back from its sleep
+        memory.seek(pc)
+        memory.write(SPIN)
+    r1.wait_log(r"has hung for \d+ ms; fenced: 1 virtual router")
+    r2.wait_log(r"Backup -> Active: the Active Router left \(priority 0\)")
+    os.kill(r1.worker, signal.SIGKILL)

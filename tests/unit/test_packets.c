@@ -164,6 +164,58 @@ static void lease_lapses_at_its_very_nanosecond(void **state __attribute__((unus
 	assert_int_equal(deliver(&active.frame), XDP_DROP);
 }
 
+static __u64 role(void)
+{
+	__u32 slot = SLOT;
+
+	return *(__u64 *)bpf_map_lookup_elem(&vr_role, &slot);
+}
+
+/* FSM-A4 before the controller runs: it may stand still, with a lease of three intervals. */
+static void a_better_routers_advert_ends_the_lease(void **state __attribute__((unused)))
+{
+	static const struct frame_desc higher = ADVERT3(.priority = 91), lower = ADVERT3(.priority = 89),
+				       tcp = PACKET();
+
+	start(&active);
+	assert_int_equal(deliver(&lower), XDP_DROP);
+	assert_int_equal(deliver(&active.frame), XDP_TX);
+	assert_int_equal(deliver(&tcp), XDP_PASS);
+	assert_int_equal(deliver(&higher), XDP_DROP);
+	assert_int_equal(deliver(&active.frame), XDP_DROP);
+	assert_int_equal(deliver(&tcp), XDP_DROP);
+	assert_int_equal(role(), NOW_NS);
+}
+
+/* A router that is just becoming Active swaps the lease in for this very word. */
+static void a_better_routers_advert_is_seen_by_one_that_has_no_lease_yet(void **state __attribute__((unused)))
+{
+	static const struct frame_desc higher = ADVERT3(.priority = 91);
+
+	start(&active);
+	set_role(VX_ROLE_ACTIVE_MIN);
+	deliver(&higher);
+	assert_int_equal(role(), NOW_NS);
+	start(&backup);
+	deliver(&higher);
+	assert_int_equal(role(), VX_ROLE_BACKUP);
+}
+
+/* owner_ignore_adverts */
+static void one_that_yields_to_nobody_keeps_its_lease(void **state __attribute__((unused)))
+{
+	static const struct frame_desc higher = ADVERT3(.priority = 91);
+	struct vx_vr_config cfg;
+	__u32 slot = SLOT;
+
+	start(&active);
+	cfg = *(struct vx_vr_config *)bpf_map_lookup_elem(&vr_config, &slot);
+	cfg.flags |= VX_CFG_DEAF;
+	shim_put(&vr_config, &slot, &cfg);
+	deliver(&higher);
+	assert_int_equal(deliver(&active.frame), XDP_TX);
+}
+
 static void an_advert_that_moves_the_deadline_later_leaves_the_timer_alone(void **state __attribute__((unused)))
 {
 	__u32 starts, slot = SLOT;
@@ -466,6 +518,9 @@ int main(void)
 		TEST(every_frame_cut_at_every_byte_is_read_within_its_bounds),
 		TEST(the_address_that_collides_has_the_bit_of_a_vip),
 		TEST(lease_lapses_at_its_very_nanosecond),
+		TEST(a_better_routers_advert_ends_the_lease),
+		TEST(a_better_routers_advert_is_seen_by_one_that_has_no_lease_yet),
+		TEST(one_that_yields_to_nobody_keeps_its_lease),
 		TEST(an_advert_that_moves_the_deadline_later_leaves_the_timer_alone),
 		TEST(priority_0_is_not_lost_while_the_timer_is_started_again),
 		TEST(priority_0_is_not_lost_while_the_controller_is_woken),
