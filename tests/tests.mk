@@ -52,6 +52,18 @@ build/tests/fuzz_frame: tests/fuzz/fuzz_frame.c $(wildcard include/*.h tests/*.h
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) -Itests/shim $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $<
 
+# The routers of the simulator are the product's code: the BPF program as above, behind a faster shim, and the state machine.
+SIM_SRC := $(wildcard tests/sim/*.c) user/fsm.c
+SIM_CPPFLAGS := -Itests/sim -Itests/shim $(UNIT_CPPFLAGS) -include tests/sim/mutate.h
+SIM_DEPS := $(SIM_SRC) $(SHIM) $(wildcard tests/sim/*.h tests/sim/*/*.h include/*.h user/fsm.h)
+build/tests/sim: $(SIM_DEPS) | build/tests
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SIM_CPPFLAGS) -std=gnu11 -O2 -g $(WARN) -o $@ $(SIM_SRC)
+
+build/tests/sim_san: $(SIM_DEPS) | build/tests
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SIM_CPPFLAGS) $(SAN) -o $@ $(SIM_SRC)
+
 build/tests/fuzz_conf: tests/fuzz/fuzz_conf.c $(CONF_SRC) $(wildcard user/conf*.h) | build/tests
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $< $(CONF_SRC)
@@ -87,7 +99,7 @@ check-deps:
 		$(CLANG) $(BPF_CFLAGS) -fsyntax-only -include $$h -x c /dev/null || exit 1; done
 
 check-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] user/*/*.c tests/*.h tests/*/*.[ch] tests/shim/*/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard include/*.h bpf/*.c user/*.[ch] user/*/*.c tests/*.h tests/*/*.[ch] tests/shim/*/*.h tests/sim/*/*.h)
 
 # Clean under both compilers.
 check-warnings: build/vrrp_xdp.skel.h
@@ -106,6 +118,14 @@ check-nl: build/tests/net_nl
 
 check-bpf: build/tests/bpf_packets build/vrrp_xdp.bpf.o build/tests/reset.bpf.o
 	$(Q)$<
+
+# Seeds 1, 2, ... until there were so many failovers; then every mutant has to be found. See docs/simulator.md.
+SIM_FAILOVERS ?= 1000000
+SIM_FROM ?= 1
+check-sim: build/tests/sim build/tests/sim_san
+	$(Q)build/tests/sim_san --failovers 20000
+	$(Q)$< --from $(SIM_FROM) --failovers $(SIM_FAILOVERS)
+	$(Q)$< --mutants
 
 # A short run finds what a change broke; CI is not the place to search for days.
 FUZZ_SECONDS ?= 20
