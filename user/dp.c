@@ -798,11 +798,15 @@ bool dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
 		__atomic_store_n(&dp->role[slot], role, __ATOMIC_SEQ_CST);
 	} else if (!__atomic_compare_exchange_n(&dp->role[slot], &was, role, false, __ATOMIC_SEQ_CST,
 						__ATOMIC_SEQ_CST)) {
-		dp->role_set[slot] = was;
 		return false;
 	}
 	dp->role_set[slot] = role;
 	return true;
+}
+
+bool dp_role_ended(const struct dp *dp, uint32_t slot)
+{
+	return __atomic_load_n(&dp->role[slot], __ATOMIC_SEQ_CST) != dp->role_set[slot];
 }
 
 static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)

@@ -114,9 +114,11 @@ int dp_peer_del(struct dp *dp, uint32_t slot, const struct vx_addr *addr);
 int dp_role_fd(const struct dp *dp);
 /*
  * Atomic, no system call: VX_ROLE_INIT, VX_ROLE_BACKUP or the lease (DP-8). False: a lease was not renewed, because somebody has ended the one
- * before; the next one can be, when the reason was looked at.
+ * before, and none will be until it was another role.
  */
 bool dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
+/* Whether somebody has ended the lease that was set last. */
+bool dp_role_ended(const struct dp *dp, uint32_t slot);
 
 /* Makes the timer of a slot, before any is armed: hundreds at once exhaust the kernel's non-waiting allocator for a moment, so this
  * waits and tries again. Arming allocates nothing afterwards. */

@@ -100,6 +100,7 @@ static unsigned int initialize_step(struct fsm *f, const struct fsm_event *ev, u
 	case FSM_EV_SYNC_BACKUP:
 	case FSM_EV_SYNC_WAIT:
 	case FSM_EV_FENCED:
+	case FSM_EV_BETTER:
 		break;
 	}
 	return 0;
@@ -149,6 +150,7 @@ static unsigned int backup_step(struct fsm *f, const struct fsm_event *ev, uint6
 	case FSM_EV_ADVER_TIMER:
 	case FSM_EV_SYNC_BACKUP:
 	case FSM_EV_FENCED:
+	case FSM_EV_BETTER:
 		break;
 	}
 	return 0;
@@ -214,6 +216,8 @@ static unsigned int active_step(struct fsm *f, const struct fsm_event *ev, uint6
 		return active_advert(f, ev, now_ns);
 	case FSM_EV_SYNC_BACKUP:
 		return FSM_ACT_RELEASE | enter_backup(f, FSM_WHY_SYNC, now_ns, now_ns);
+	case FSM_EV_BETTER: /* FSM-A4 */
+		return FSM_ACT_RELEASE | enter_backup(f, FSM_WHY_HIGHER, now_ns, now_ns);
 	case FSM_EV_FENCED: /* once more priority 0: an advert may have left behind the guardian's, and taken it back */
 		return FSM_ACT_RELEASE | FSM_ACT_PRIORITY_0 | enter_backup(f, FSM_WHY_FENCED, now_ns, now_ns);
 	case FSM_EV_SYNC_WAIT:

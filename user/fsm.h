@@ -22,6 +22,7 @@ enum fsm_ev {
 	FSM_EV_SYNC_BACKUP, /* a member of the sync group became Backup (KA-26) */
 	FSM_EV_SYNC_WAIT, /* Active_Down_Timer, but other members of the sync group do not want to be Active (KA-25) */
 	FSM_EV_FENCED,    /* the guardian has said for us that we leave */
+	FSM_EV_BETTER,    /* the kernel has heard a better router, and the advert was lost on the way here */
 };
 
 struct fsm_event {

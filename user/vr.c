@@ -256,14 +256,21 @@ void vr_step(struct vr *r, enum fsm_ev type, uint64_t now_ns)
 	vr_step_at(r, type, now_ns, now_ns);
 }
 
+/* Whether a lease has lapsed or was ended, by the kernel for a better router: then what was heard goes before what is to be said (SEC-29). */
+static bool must_hear(const struct vr *r, uint64_t now_ns)
+{
+	return (r->fsm.lease_ns && now_ns > r->fsm.lease_ns) || dp_role_ended(r->all->dp, r->slot);
+}
+
 void vr_on_adver_timer(void *arg, uint64_t now_ns)
 {
 	struct vr *r = arg;
 	size_t i;
 
-	if (r->fsm.lease_ns &&
-	    now_ns > r->fsm.lease_ns) { /* stalled just now, maybe: hear first, then speak (SEC-29) */
+	if (must_hear(r, now_ns)) {
 		dp_events_read(r->all->dp);
+		if (r->fsm.state == FSM_ACTIVE && dp_role_ended(r->all->dp, r->slot))
+			vr_step(r, FSM_EV_BETTER, now_ns);
 		if (r->fsm.state != FSM_ACTIVE)
 			return;
 	}

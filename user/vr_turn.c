@@ -401,22 +401,25 @@ static void heed_guardian(struct vrs *v, uint64_t now_ns)
 }
 
 /*
- * It has ended leases: it heard better routers, and has written events of that. Who is Active yet when they were read had none, for they did not
- * fit into the ring buffer, and goes on.
+ * It has ended leases: it heard better routers, and has written events of that. Of who is Active yet when they were read they did not fit into
+ * the ring buffer. Nobody speaks before that (SEC-29).
  */
 static void heed_kernel(struct vrs *v)
 {
+	bool ended = v->ended;
 	size_t i;
 
+	for (i = 0; !ended && i < v->ndirty; i++)
+		ended = v->dirty[i]->fsm.state == FSM_ACTIVE && dp_role_ended(v->dp, v->dirty[i]->slot);
+	if (!ended)
+		return;
 	v->ended = false;
 	dp_events_read(v->dp);
 	for (i = 0; i < v->nvr; i++) {
 		struct vr *r = v->vr[i];
 
-		if (r->ended && r->fsm.state == FSM_ACTIVE) {
-			r->pending |= FSM_ACT_ADVERT | FSM_ACT_ANNOUNCE;
-			vr_mark(r);
-		}
+		if (r->fsm.state == FSM_ACTIVE && dp_role_ended(v->dp, r->slot))
+			vr_step(r, FSM_EV_BETTER, loop_now_ns());
 		r->ended = false;
 	}
 }
@@ -455,6 +458,7 @@ void vrs_flush(void *arg, uint64_t now_ns)
 	size_t i;
 
 	heed_guardian(v, now_ns);
+	heed_kernel(v);
 	while (v->ndirty) {
 		if (v->news) /* before a router is Active, or it would not be guarded from the first moment on */
 			set_limit(v);
@@ -465,8 +469,7 @@ void vrs_flush(void *arg, uint64_t now_ns)
 			v->ifs[i]->send_failed = false;
 		}
 		heed_guardian(v, loop_now_ns()); /* between the look and the sending maybe */
-		if (v->ended)
-			heed_kernel(v);
+		heed_kernel(v);
 	}
 	if (v->news) {
 		set_limit(v);

@@ -122,7 +122,8 @@ void check_role(struct router *r, uint64_t role)
 		check_lease_end(r, role);
 	if (r->spoken_ns && role > r->spoken_local_ns)
 		r->spoken_ns = 0;
-	if (role >= VX_ROLE_ACTIVE_MIN && r->dp.role == VX_ROLE_BACKUP && role > local_ns(r))
+	if (role >= VX_ROLE_ACTIVE_MIN && role > local_ns(r) &&
+	    (r->dp.role == VX_ROLE_BACKUP || r->dp.role == VX_ROLE_ACTIVE_MIN))
 		check_lease(r);
 }
 
@@ -262,6 +263,14 @@ static void heard_lapsed(struct router *r)
 {
 	r->spoken_ns = sim.now_ns;
 	r->spoken_local_ns = local_ns(r);
+}
+
+/* 1.7: a better router's advert is the end of all answers, whether or not the controller runs. */
+void check_yields(const struct router *r, const struct frame *f)
+{
+	if (f->priority && decide_yields(r->dp.cfg.priority, &r->dp.cfg.src, f->priority, &sim.r[f->src].addr) &&
+	    answers(r) && mutant == MUTANT_NONE)
+		fail("1.7: R%u answers on behind the advert of R%u, which is better", r->id, f->src);
 }
 
 void check_heard(struct router *r, const struct frame *f)

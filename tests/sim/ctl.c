@@ -22,7 +22,7 @@ static void build(struct router *r)
 	struct vx_vr_config *k = &r->dp.cfg;
 	const struct fsm *f = &r->fsm;
 
-	k->flags = f->preempt ? VX_CFG_PREEMPT : 0;
+	k->flags = (f->preempt ? VX_CFG_PREEMPT : 0) | (mutant == MUTANT_YIELD_LATE ? VX_CFG_DEAF : 0);
 	k->src = f->src;
 	k->adver_ns = f->adver_ns;
 	k->preempt_delay_ns = f->preempt_delay_ns;
@@ -34,11 +34,13 @@ static void build(struct router *r)
 	k->family = 4;
 }
 
-/* dp_role_set(): what the guardian has fenced stays so. */
+/* dp_role_set(): a lease that the guardian or the kernel has ended is not renewed before that was looked into. */
 static void role_set(struct router *r, uint64_t role)
 {
-	if (role >= VX_ROLE_ACTIVE_MIN && r->role_set >= VX_ROLE_ACTIVE_MIN && r->dp.role != r->role_set)
+	if (role >= VX_ROLE_ACTIVE_MIN && r->role_set >= VX_ROLE_ACTIVE_MIN && r->dp.role != r->role_set) {
+		r->ended = true;
 		return;
+	}
 	check_role(r, role);
 	r->dp.role = r->role_set = role;
 }
@@ -193,8 +195,11 @@ static void events_read(struct router *r, uint64_t now_ns)
 
 static void on_adver_timer(struct router *r, uint64_t now_ns)
 {
-	if (r->fsm.lease_ns && now_ns > r->fsm.lease_ns && mutant != MUTANT_SPEAK_FIRST) {
+	if (((r->fsm.lease_ns && now_ns > r->fsm.lease_ns) || r->dp.role != r->role_set) &&
+	    mutant != MUTANT_SPEAK_FIRST) {
 		events_read(r, now_ns);
+		if (r->fsm.state == FSM_ACTIVE && r->dp.role != r->role_set)
+			step_type(r, FSM_EV_BETTER, now_ns, now_ns);
 		if (r->fsm.state != FSM_ACTIVE)
 			return;
 	}
@@ -297,6 +302,17 @@ static void heed_guardian(struct router *r)
 		step_type(r, FSM_EV_FENCED, now_ns, now_ns);
 }
 
+/* A better router was heard, see vr_turn.c. */
+static void heed_kernel(struct router *r)
+{
+	if (!r->ended && (r->fsm.state != FSM_ACTIVE || r->dp.role == r->role_set))
+		return;
+	r->ended = false;
+	events_read(r, local_ns(r));
+	if (r->fsm.state == FSM_ACTIVE && r->dp.role != r->role_set)
+		step_type(r, FSM_EV_BETTER, local_ns(r), local_ns(r));
+}
+
 static void turn_begin(struct router *r)
 {
 	uint64_t now_ns = local_ns(r);
@@ -331,6 +347,8 @@ static void transmit(struct router *r)
 	r->sent = false;
 	if (!(r->pending & (FSM_ACT_ADVERT | FSM_ACT_PRIORITY_0)))
 		return;
+	if (r->pending & FSM_ACT_CLAIM)
+		role_set(r, VX_ROLE_ACTIVE_MIN);
 	shorten_lease(r);
 	if (r->send_fails_ns > sim.now_ns)
 		return;
@@ -360,6 +378,7 @@ static void turn_end(struct router *r)
 	r->pending = 0;
 	r->dirty = false;
 	heed_guardian(r);
+	heed_kernel(r);
 	if (r->dirty || !r->stop)
 		return;
 	trace(r, "has stopped");
@@ -379,6 +398,8 @@ static uint64_t phase(struct router *r)
 		return 0;
 	case PHASE_STAMP: /* before, not after: see flush_adverts() */
 		heed_guardian(r);
+		if (mutant != MUTANT_SPEAK_FIRST)
+			heed_kernel(r);
 		r->sent_ns = local_ns(r);
 		return step_ns;
 	case PHASE_SEND:

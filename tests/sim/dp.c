@@ -29,7 +29,7 @@ void dp_rx(struct dp *dp, __u64 now_ns, __u8 priority, __u64 adver_ns, const str
 	struct advert a = { .src = *src, .priority = priority, .adver_ns = adver_ns };
 	struct vx_event ev = { .src = *src, .priority = priority, .adver_ns = adver_ns, .at_ns = now_ns };
 
-	at = dp;
+	here = dp;
 	dp->now_ns = now_ns;
 	advert_deliver(&dp->watch, &dp->cfg, &a, 0, 0, &ev);
 }
@@ -38,7 +38,7 @@ void dp_fire(struct dp *dp, __u64 now_ns)
 {
 	__u32 slot = 0;
 
-	at = dp;
+	here = dp;
 	dp->now_ns = now_ns;
 	dp->timer_ns = 0;
 	on_timer(&vr_watch, &slot, &dp->watch);
@@ -48,14 +48,14 @@ void dp_timer(struct dp *dp, __u64 now_ns, const struct vx_timer_cmd *cmd)
 {
 	struct vx_timer_cmd copy = *cmd;
 
-	at = dp;
+	here = dp;
 	dp->now_ns = now_ns;
 	vx_timer(&copy);
 }
 
 bool dp_answers(struct dp *dp, __u64 now_ns)
 {
-	at = dp;
+	here = dp;
 	dp->now_ns = now_ns;
 	return in_lease(role_of(0));
 }

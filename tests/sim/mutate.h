@@ -19,7 +19,7 @@
 	X(LEASE_OLD, "lease-old", "the lease of a longer interval stands while a shorter one is told")                 \
 	X(SPEAK_FIRST, "speak-before-hear", "timers go before what was heard")                                         \
 	X(TIE, "tie-both-stay", "of equal priorities none yields")                                                     \
-	X(YIELD_LATE, "yield-late", "a higher priority is yielded to with the next own advert only")                   \
+	X(YIELD_LATE, "yield-late", "a higher priority ends no lease in the kernel, and is yielded to late")           \
 	X(SILENT_LATE, "silent-late", "who leaves is silent after its priority 0, not before")                         \
 	X(NO_SKEW, "no-skew", "Skew_Time is 0")                                                                        \
 	X(DISCARD_RESTARTS, "discard-restarts", "a discarded advert restarts Active_Down_Timer")                       \

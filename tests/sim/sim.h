@@ -107,6 +107,7 @@ struct router {
 	bool dirty, sent, gaps;
 	uint64_t sent_ns;
 	uint64_t role_set;                                     /* its copy of the role */
+	bool ended;                                            /* its lease was, from outside */
 	uint64_t adver_timer_ns, down_timer_ns, busy_until_ns; /* local; 0: not armed */
 	uint64_t wake_ns;                                      /* true time of the EV_CTL that is queued; NEVER: none */
 	uint32_t ctl_gen;
@@ -218,6 +219,7 @@ bool answers(struct router *r);
 void check_before(uint64_t at_ns);
 void check_after(void);
 void check_heard(struct router *r, const struct frame *f);
+void check_yields(const struct router *r, const struct frame *f);
 void check_sent(struct router *r, uint8_t priority);
 void check_state(struct router *r, enum fsm_state from);
 void check_role(struct router *r, uint64_t role);

@@ -236,6 +236,7 @@ static void receive(struct router *r, const struct event *ev)
 	dp_rx(&r->dp, local_ns(r), f->priority, f->adver_ns, &sim.r[f->src].addr);
 	if (r->dp.counters.c[VX_CTR_EV_LOST] != lost) /* the controller has not heard it: its ring is full */
 		harm(&sim.link[f->src][r->id], sim.now_ns);
+	check_yields(r, f);
 	timer_follow(r);
 	ctl_follow(r);
 }

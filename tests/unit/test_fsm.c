@@ -211,6 +211,18 @@ static void an_active_that_was_fenced_hands_over(void **state)
 	assert_int_equal(simple(&f, FSM_EV_FENCED, T0 + 2 * S), 0);
 }
 
+/* FSM-A4, of an advert that did not fit into the ring buffer */
+static void an_active_whose_lease_the_kernel_has_ended_yields(void **state)
+{
+	struct fsm f = active(3, 100, true, S);
+
+	(void)state;
+	assert_int_equal(simple(&f, FSM_EV_BETTER, T0 + S), FSM_ACT_RELEASE | FSM_ACT_ARM_DOWN);
+	assert_int_equal(f.state, FSM_BACKUP);
+	assert_int_equal(f.why, FSM_WHY_HIGHER);
+	assert_int_equal(simple(&f, FSM_EV_BETTER, T0 + 2 * S), 0);
+}
+
 static void backup_learns_the_interval_of_a_higher_priority(void **state) /* FSM-B4 */
 {
 	struct fsm f = backup(3, 100, true, S);
@@ -578,6 +590,7 @@ int main(void)
 		cmocka_unit_test(priority_0_leaves_backup_a_share_of_the_fast_handover),
 		cmocka_unit_test(a_learned_interval_is_bounded),
 		cmocka_unit_test(an_active_that_was_fenced_hands_over),
+		cmocka_unit_test(an_active_whose_lease_the_kernel_has_ended_yields),
 		cmocka_unit_test(a_new_priority_shifts_the_running_timer),
 		cmocka_unit_test(answers_to_other_priorities_are_as_configured),
 	};

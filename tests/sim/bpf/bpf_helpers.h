@@ -15,14 +15,14 @@
 #define __noinline __attribute__((noinline))
 #endif
 
-static struct dp *at; /* the machine at work */
+static struct dp *here; /* the machine at work */
 
 #define bpf_map_lookup_elem(map, k)                                                                                    \
 	((void)(k), _Generic((map)->value, __u64 *                                                                     \
-			     : &at->role, struct vx_vr_config *                                                        \
-			     : &at->cfg, struct vx_vr_watch *                                                          \
-			     : &at->watch, struct vx_counters *                                                        \
-			     : &at->counters, struct vx_filter *                                                       \
+			     : &here->role, struct vx_vr_config *                                                      \
+			     : &here->cfg, struct vx_vr_watch *                                                        \
+			     : &here->watch, struct vx_counters *                                                      \
+			     : &here->counters, struct vx_filter *                                                     \
 			     : (struct vx_filter *)NULL, struct vx_vr_ref *                                            \
 			     : (struct vx_vr_ref *)NULL, struct vx_peer_val *                                          \
 			     : (struct vx_peer_val *)NULL, struct vx_addr_val *                                        \
@@ -30,15 +30,15 @@ static struct dp *at; /* the machine at work */
 
 static inline __u64 bpf_ktime_get_boot_ns(void)
 {
-	return at->now_ns;
+	return here->now_ns;
 }
 
 static inline long bpf_ringbuf_output(const void *map __attribute__((unused)), const void *data,
 				      __u64 size __attribute__((unused)), __u64 flags __attribute__((unused)))
 {
-	if (at->nring == at->ring_room)
+	if (here->nring == here->ring_room)
 		return mutant == MUTANT_EVENT_LOST ? 0 : -1;
-	at->ring[at->nring++] = *(const struct vx_event *)data;
+	here->ring[here->nring++] = *(const struct vx_event *)data;
 	return 0;
 }
 
@@ -57,15 +57,15 @@ static inline long bpf_timer_set_callback(struct bpf_timer *timer __attribute__(
 static inline long bpf_timer_start(struct bpf_timer *timer __attribute__((unused)), __u64 nsecs,
 				   __u64 flags __attribute__((unused)))
 {
-	if (mutant == MUTANT_TIMER_NOT_MOVED && at->timer_ns)
+	if (mutant == MUTANT_TIMER_NOT_MOVED && here->timer_ns)
 		return 0;
-	at->timer_ns = at->now_ns + nsecs;
+	here->timer_ns = here->now_ns + nsecs;
 	return 0;
 }
 
 static inline long bpf_timer_cancel(struct bpf_timer *timer __attribute__((unused)))
 {
-	at->timer_ns = 0;
+	here->timer_ns = 0;
 	return 0;
 }
 
