@@ -71,6 +71,7 @@ static void put_active(json_t *j, const struct vr *r, uint64_t now_ns)
 		active = json_pack("{s:o, s:i, s:f, s:b}", "address", addr_json(r, &r->fsm.src), "priority",
 				   r->fsm.priority, "advert_int_ms", ms(r->fsm.adver_ns), "self", 1);
 	} else if (r->fsm.state == FSM_BACKUP && !dp_watch_get(r->all->dp, r->slot, &w)) {
+		now_ns = loop_now_ns(); /* another advert may have been heard since */
 		if (!vx_addr_none(&w.src))
 			active = json_pack("{s:o, s:i, s:f, s:b, s:f}", "address", addr_json(r, &w.src), "priority",
 					   w.priority, "advert_int_ms", ms(w.adver_ns), "self", 0, "last_advert_ms_ago",
