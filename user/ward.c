@@ -89,7 +89,7 @@ static int to_the_end(int fd)
 static void settle_in(int rt_priority, int nice)
 {
 	struct sched_param p = { .sched_priority = rt_priority < RT_MAX ? rt_priority + 1 : RT_MAX };
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), err;
 
 	if (fd >= 0 && write(fd, "-1000", 5) < 0)
 		log_debug("the guardian may be chosen when memory runs out: %s", strerror(errno));
@@ -101,8 +101,11 @@ static void settle_in(int rt_priority, int nice)
 	if (rt_priority)
 		sched_setscheduler(0, SCHED_FIFO, &p);
 	mlockall(MCL_CURRENT | MCL_FUTURE);
-	if (priv_drop_guardian())
-		log_warn("the guardian cannot drop its capabilities: %s", strerror(errno));
+	err = priv_drop_guardian();
+	if (!err)
+		err = priv_hide_memory(true); /* it was forked from one that has read the configuration */
+	if (err)
+		log_warn("the guardian keeps more rights than it needs: %s", strerror(-err));
 }
 
 int ward_start(int rt_priority, int nice, unsigned int stop_s)

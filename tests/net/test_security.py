@@ -13,6 +13,7 @@ from routers import Client, cli, transitions
 # include/uapi/linux/capability.h
 CAPS = {"chown": 0, "dac_override": 1, "kill": 5, "setgid": 6, "setuid": 7, "net_admin": 12, "net_raw": 13, "ipc_lock": 14,
         "sys_ptrace": 19, "sys_admin": 21, "sys_nice": 23, "perfmon": 38, "bpf": 39}
+GUARDIAN = sum(1 << bit for bit in (5, 13, 14))  # kill, net_raw, ipc_lock
 KEPT = sum(1 << bit for name, bit in CAPS.items() if name != "sys_ptrace")
 NOBODY, GROUP, OTHER_GROUP = 65534, "adm", "operator"  # these two are Debian's own
 PASSWORD = "s3cr3t!X"
@@ -98,6 +99,7 @@ def test_the_controller_keeps_only_what_it_needs(lab):
     bounding = caps(status_of("self"))["Bnd"]
     expected = {"Inh": 0, "Prm": KEPT & bounding, "Eff": KEPT & bounding, "Bnd": bounding, "Amb": 0}
     assert caps(status_of(proc.worker)) == expected
+    assert caps(status_of(proc.pid)) == {**expected, "Prm": GUARDIAN & bounding, "Eff": GUARDIAN & bounding}
     lab.run("r1", ["sh", "-c", "ip link add d0 type veth peer name d1 && ip addr add 192.0.2.1/24 dev d0 && "
                                "ip link set d0 up && ip link set d1 up"])
     second = config().split("vrrp_instance", 1)[1].replace("V ", "W ").replace("eth0", "d0").replace("10.77.0.", "192.0.2.")
