@@ -58,6 +58,12 @@ struct nl {
 	char out[OUT_SIZE];
 };
 
+/* Whether a whole message is at @nlh. libmnl takes a length of 2 GB or more for one below 0, which fits anywhere. */
+static bool message_ok(const struct nlmsghdr *nlh, int left)
+{
+	return mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left;
+}
+
 /* ---- names of links ---- */
 
 static struct link **name_bucket(struct nl *nl, const char *name)
@@ -501,7 +507,7 @@ static void read_messages(struct nl *nl, size_t len)
 	const struct nlmsghdr *nlh = (const void *)nl->news;
 	int left = len;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (; message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 		on_message(nlh, nl);
 }
 
@@ -551,7 +557,7 @@ static int read_answer(struct nl *nl, size_t len, uint32_t seq, nl_each each, vo
 	const struct nlmsghdr *nlh = (const void *)nl->answer;
 	int left = len;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_seq != seq)
 			continue;
 		/* Both begin with the error. */
@@ -676,7 +682,7 @@ static int read_acks(struct nl *nl, struct nl_change *changes, size_t n, uint32_
 		len = mnl_socket_recvfrom(nl->cmd, nl->buf, sizeof(nl->buf));
 		if (len < 0)
 			return -errno;
-		for (left = len; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		for (left = len; message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 			uint32_t i = nlh->nlmsg_seq - first;
 
