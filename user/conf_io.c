@@ -26,7 +26,7 @@ static int read_file(const char *path, conf_emit_fn emit, void *emit_arg)
 	FILE *f = fopen(path, "re");
 	struct stat st;
 	char *bytes = NULL;
-	size_t len = 0;
+	size_t len;
 	int err = 0;
 
 	if (!f)

@@ -218,14 +218,13 @@ static bool slice_is(struct slice s, const char *word)
 
 static char *copy(struct lexer *lx, const char *p, size_t len)
 {
-	char *s = malloc(len + 1);
+	char *s = calloc(len + 1, 1);
 
 	if (!s) {
 		no_memory(lx);
 		return NULL;
 	}
 	memcpy(s, p, len);
-	s[len] = '\0';
 	return s;
 }
 
@@ -659,7 +658,7 @@ static void emit_words(struct lexer *lx, const struct text *t, const char *p, si
 	l.raw = lx->raw;
 	l.word = lx->words;
 	l.cols = lx->cols;
-	l.col = lx->cols[0];
+	l.col = column(t, s.p);
 	emit(lx, &l);
 }
 

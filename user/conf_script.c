@@ -213,7 +213,7 @@ static int take_words(struct conf_line_ctx *x, char *const *words, size_t n, boo
 int conf_cmd_line(struct conf_line_ctx *x, const struct conf_line *l, bool users, struct conf_cmd *out)
 {
 	size_t size = strlen(l->raw) + 1, n = 0;
-	char *words[LINE_WORDS], *scratch = malloc(2 * size), *end;
+	char *words[LINE_WORDS] = { l->word[0] }, *scratch = malloc(2 * size), *end;
 	struct conf_cmd cmd = { .at = conf_line_at(l, 0) };
 	const char *p = l->raw;
 	enum cut cut = CUT_END;

@@ -7,10 +7,10 @@
 
 struct vrs;
 
-/* "status" or "stats" of every virtual router and interface; a new reference, NULL for anything else. @v is borrowed. */
-json_t *report_answer(void *v, const char *request);
+/* "status" or "stats" of every virtual router and interface; a new reference, NULL for anything else. @arg: a borrowed struct vrs. */
+json_t *report_answer(void *arg, const char *request);
 /* "drain WHICH" or "undrain WHICH", carried out; a new reference: which routers that were, and their states before. */
-json_t *report_drain(void *v, const char *request);
+json_t *report_drain(void *arg, const char *request);
 /* Print one controller's answer for people, to stdout. */
 void report_print_status(const json_t *answer);
 void report_print_stats(const json_t *answer);

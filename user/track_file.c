@@ -127,7 +127,7 @@ static void on_retry(void *arg, uint64_t now_ns)
 static void on_folder_event(struct track_files *fs, const struct inotify_event *ev, uint64_t now_ns)
 {
 	bool lost = ev->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF);
-	enum empty meaning = ev->mask & (IN_CREATE | IN_MODIFY) ? EMPTY_IS_BEING_WRITTEN : EMPTY_IS_ZERO;
+	enum empty meaning = (ev->mask & (IN_CREATE | IN_MODIFY)) ? EMPTY_IS_BEING_WRITTEN : EMPTY_IS_ZERO;
 	struct file *f;
 	size_t i;
 

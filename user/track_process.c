@@ -443,8 +443,8 @@ static int ask_for_events(int fd, uint32_t seq, enum proc_cn_mcast_op op)
  */
 static int await_answer(int fd, uint32_t seq)
 {
-	struct proc_event ev;
-	uint32_t got;
+	struct proc_event ev = { 0 };
+	uint32_t got = 0;
 	int i, err;
 
 	for (i = 0; i < EVENTS_A_TURN; i++) {
