@@ -44,13 +44,10 @@ $(NL_TESTS): user/nl.c user/nl_build.c $(wildcard user/*.h) | build/tests
 	$(Q)$(CC) $(UNIT_CPPFLAGS) $(SAN) -o $@ $(filter %.c,$^) -lcmocka -lmnl
 
 # The BPF program itself, compiled natively: the shim stands in for the kernel, ASan for the verifier.
+FUZZ_BPF := build/tests/fuzz_frame build/tests/fuzz_reply
 SHIM := bpf/vrrp_xdp.bpf.c $(wildcard tests/shim/*.h tests/shim/*/*.h)
 build/tests/test_packets: UNIT_CPPFLAGS := -Itests/shim $(UNIT_CPPFLAGS)
-build/tests/test_packets build/tests/fuzz_frame build/tests/pktcost.bpf.o: $(SHIM)
-
-build/tests/fuzz_frame: tests/fuzz/fuzz_frame.c $(wildcard include/*.h tests/*.h) | build/tests
-	$(call say,CLANG,$@)
-	$(Q)$(CLANG) -Itests/shim $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $<
+build/tests/test_packets $(FUZZ_BPF) build/tests/pktcost.bpf.o: $(SHIM)
 
 # The routers of the simulator are the product's code: the BPF program as above, behind a faster shim, and the state machine.
 SIM_SRC := $(wildcard tests/sim/*.c) user/fsm.c
@@ -64,9 +61,6 @@ build/tests/sim_san: $(SIM_DEPS) | build/tests
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SIM_CPPFLAGS) $(SAN) -o $@ $(SIM_SRC)
 
-build/tests/fuzz_conf: tests/fuzz/fuzz_conf.c $(CONF_SRC) $(wildcard user/conf*.h) | build/tests
-	$(call say,CLANG,$@)
-	$(Q)$(CLANG) $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer -o $@ $< $(CONF_SRC)
 
 build/tests/%.bpf.o: tests/bpf/%.bpf.c $(wildcard include/*.h) | build/tests
 	$(call say,CLANG,$@)
@@ -127,15 +121,36 @@ check-sim: build/tests/sim build/tests/sim_san
 	$(Q)$< --from $(SIM_FROM) --failovers $(SIM_FAILOVERS)
 	$(Q)$< --mutants
 
-# A short run finds what a change broke; CI is not the place to search for days.
-FUZZ_SECONDS ?= 20
-FUZZ_CONF_SECONDS ?= 60
-FUZZ_FLAGS = -artifact_prefix=build/ -print_final_stats=1 -verbosity=0
-check-fuzz: build/tests/fuzz_frame build/tests/fuzz_conf
-	$(Q)$< $(FUZZ_FLAGS) -max_len=1200 -max_total_time=$(FUZZ_SECONDS)
-	$(Q)rm -rf build/tests/conf-corpus && cp -r tests/fuzz/conf-corpus build/tests/
-	$(Q)build/tests/fuzz_conf $(FUZZ_FLAGS) -max_len=4096 -timeout=10 -dict=tests/fuzz/conf.dict \
-		-max_total_time=$(FUZZ_CONF_SECONDS) build/tests/conf-corpus
+# Inputs to the code under ASan and UBSan: frames, configuration files, netlink messages, requests to the control socket.
+FUZZ := conf frame reply nl ctl
+fuzz_conf_SRC := $(CONF_SRC)
+fuzz_nl_SRC := user/nl.c user/nl_build.c
+fuzz_nl_LIBS := libmnl
+fuzz_ctl_SRC := user/ctl.c user/loop.c user/timer.c
+fuzz_ctl_LIBS := jansson
+fuzz_command = $(CLANG) $(if $(filter %/fuzz_$(1),$(FUZZ_BPF)),-Itests/shim) $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer \
+	tests/fuzz/fuzz_$(1).c $(fuzz_$(1)_SRC) $(if $(fuzz_$(1)_LIBS),$(shell $(PKG_CONFIG) --cflags --libs $(fuzz_$(1)_LIBS)))
+
+define fuzz_rule
+build/tests/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(fuzz_$(1)_SRC) $$(wildcard include/*.h user/*.h tests/*.h tests/fuzz/*.h) | build/tests
+	$$(call say,CLANG,$$@)
+	$$(Q)$$(call fuzz_command,$(1)) -o $$@
+endef
+$(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
+
+# A short run finds what a change broke; CI is not the place to search for days. Two at once, as there are two CPUs.
+FUZZ_SECONDS ?= 60
+check-fuzz: $(FUZZ:%=build/tests/fuzz_%)
+	$(Q)printf '%s\n' $(FUZZ) | xargs -n 1 -P 2 tests/fuzz/run $(FUZZ_SECONDS)
+
+# Which lines the corpora reach.
+fuzz-coverage: $(FUZZ:%=coverage-%)
+
+define coverage_rule
+coverage-$(1): build/tests/fuzz_$(1)
+	$$(Q)tests/fuzz/coverage $(1) $$(call fuzz_command,$(1))
+endef
+$(foreach t,$(FUZZ),$(eval $(call coverage_rule,$(t))))
 
 # Tests that mostly wait: so many at a time, and what fails there once more when nothing else runs, see tests/lanes.py.
 NET_LANES ?= 3
@@ -202,10 +217,11 @@ bench: $(LAB) build/tests/pktcost
 
 CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-net check-vm
 # What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.
-LOW_CHECKS := check-fuzz check-model
+LOW_CHECKS := check-fuzz check-sim check-model
 
-check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets build/tests/fuzz_frame build/tests/fuzz_conf build/tests/pktcost
+check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets $(FUZZ:%=build/tests/fuzz_%) build/tests/pktcost \
+		build/tests/sim build/tests/sim_san
 	$(Q)$(PYTHON) tests/run.py --beside $(BESIDE) $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c") \
 		$(foreach c,$(LOW_CHECKS),"low $c: $(MAKE) --no-print-directory $c")
 
-.PHONY: check $(CHECKS) $(LOW_CHECKS) check-net-asan check-net-valgrind bench soak
+.PHONY: check $(CHECKS) $(LOW_CHECKS) check-net-asan check-net-valgrind bench soak fuzz-coverage $(FUZZ:%=coverage-%)
