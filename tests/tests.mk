@@ -101,6 +101,10 @@ check-warnings: build/vrrp_xdp.skel.h
 		$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Werror -c -o /dev/null $$f && \
 		$(CLANG) $(CPPFLAGS) $(ALL_CFLAGS) -Werror -c -o /dev/null $$f || exit 1; done
 
+# Nothing found by clang-tidy, cppcheck and clang's analyzer, or a reason beside it.
+check-static: build/vrrp_xdp.skel.h
+	$(Q)CLANG=$(CLANG) tests/static/check -std=gnu11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBS) $(MAIL_LIBS))
+
 check-unit: $(UNIT:%=build/tests/%)
 	$(Q)for t in $^; do $$t || exit 1; done
 
@@ -217,7 +221,7 @@ bench: $(LAB) build/tests/pktcost
 
 CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-net check-vm
 # What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.
-LOW_CHECKS := check-fuzz check-sim check-model
+LOW_CHECKS := check-static check-fuzz check-sim check-model
 
 check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets $(FUZZ:%=build/tests/fuzz_%) build/tests/pktcost \
 		build/tests/sim build/tests/sim_san
