@@ -19,7 +19,8 @@ debian_packages()
 		libelf-dev zlib1g-dev libmnl-dev libjansson-dev libcurl4-gnutls-dev scdoc ;;
 	demo) echo "$(debian_packages build)" python3 iproute2 ;;
 	keepalived) echo keepalived ;;
-	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-scapy \
+	test) echo "$(debian_packages demo)" "$(debian_packages keepalived)" libcmocka-dev python3-pytest python3-pytest-xdist \
+		python3-scapy clang-tidy clang-tools cppcheck spin \
 		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" \
 		systemd groff-base strace curl openssl frr nginx "$(debian_guest)" ;;
 	esac
@@ -59,8 +60,8 @@ fedora_packages()
 		elfutils-libelf-devel zlib-devel libmnl-devel jansson-devel libcurl-devel scdoc ;;
 	demo) echo "$(fedora_packages build)" python3 iproute util-linux ;;
 	keepalived) echo keepalived ;;
-	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-scapy \
-		wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan \
+	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-pytest-xdist \
+		python3-scapy cppcheck clang-analyzer spin wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan \
 		systemd groff-base strace curl openssl frr nginx-core ;;
 	esac
 }

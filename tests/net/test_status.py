@@ -43,7 +43,7 @@ def test_status_of_an_active_router(lab):
              "priority": 200, "preempt": True, "advert_int_ms": ADVERT_MS, "source": "10.77.0.11", "xdp_mode": "native",
              "xdp_mode_why": "asked for",
              "active_router": {"address": "10.77.0.11", "priority": 200, "advert_int_ms": ADVERT_MS, "self": True},
-             "active_down_in_ms": None,
+             "active_down_in_ms": None, "drained": False,
              "vips": [vip_json(lab.VIP_CIDR, True), vip_json(SECOND_VIP, True)]}
     assert {key: vr[key] for key in fixed} == fixed
     assert set(vr) - set(fixed) == {"since_s", "next_advert_in_ms", "lease_ms"}
