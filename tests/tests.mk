@@ -6,7 +6,7 @@ UNIT_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Iuser -I.
 
 # With the real loop, clock and log: they run processes, watch files and write to FIFOs below a temporary folder.
 RUN_UNIT := test_exec test_notify test_track
-RUN_SRC := user/exec.c user/loop.c user/timer.c user/log.c
+RUN_SRC := user/exec.c user/hand.c user/loop.c user/timer.c user/log.c
 test_exec_SRC := $(RUN_SRC)
 test_notify_SRC := user/notify.c user/notify_script.c $(RUN_SRC)
 test_track_SRC := $(wildcard user/track*.c) $(RUN_SRC)
@@ -17,7 +17,7 @@ build/tests/vrrp-xdp-mail: user/mail/main.c | build/tests
 	$(Q)$(CC) $(UNIT_CPPFLAGS) $(SAN) -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs $(MAIL_LIBS))
 
 # One module per test, no libraries but cmocka: what a test needs beyond it is not pure.
-UNIT := test_advert test_arp test_conf test_conf_lines test_conf_lint test_decide test_fsm test_nd test_packets test_prio test_sd test_timer $(RUN_UNIT)
+UNIT := test_advert test_arp test_conf test_conf_lines test_conf_lint test_decide test_fsm test_hand test_nd test_packets test_prio test_sd test_timer $(RUN_UNIT)
 # conf_io.c asks the machine, the rest is pure.
 CONF_SRC := $(filter-out user/conf_io.c,$(wildcard user/conf_*.c))
 test_conf_SRC := $(CONF_SRC)
@@ -25,6 +25,7 @@ test_conf_lines_SRC := $(CONF_SRC)
 test_conf_lint_SRC := $(CONF_SRC)
 test_fsm_SRC := user/fsm.c
 test_prio_SRC := user/prio.c
+test_hand_SRC := user/hand.c
 test_sd_SRC := user/sd.c
 test_timer_SRC := user/timer.c
 

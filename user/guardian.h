@@ -16,6 +16,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Another layout, or meaning, of what is shared is another format: a controller of a newer build may have a guardian of an older one. */
+#define GUARDIAN_FORMAT 1
+
+/* Exit status of a controller that has stopped, and wants the program to be started afresh. */
+enum { GUARDIAN_AGAIN = 75 };
+
 enum { GUARDIAN_WILL_BYTES = 4160 }; /* Ethernet, IPv6, VRRP, 255 addresses of IPv6, rounded up */
 
 /* A priority-0 advert as it is to leave. */
@@ -51,10 +57,12 @@ struct guardian_args {
 	int memfd; /* of the page */
 	int sock;
 	struct guardian_page *page; /* without wills yet */
+	char oom[16];               /* /proc/self/oom_score_adj as it was; "": not known */
 	unsigned int stop_s;        /* one that has not ended so long after SIGTERM never will */
 };
 
-/* The calling process becomes the guardian of its child. It ends with the controller, and with its exit status. */
+/* The calling process becomes the guardian of its child. It ends with the controller, and with its exit status. No descriptor
+ * of the caller's is left open but those of @args. */
 __attribute__((noreturn)) void guardian_run(const struct guardian_args *args);
 
 #endif
