@@ -41,9 +41,43 @@ struct attached {
 	bool own_hook; /* the qdisc for it was made by us */
 };
 
+/* The maps by the names that bpf/vrrp_xdp.bpf.c gives them, and what their entries must be. */
+#define MAPS(X)                                                                                                        \
+	X(vr_index, struct vx_vr_key, struct vx_vr_ref)                                                                \
+	X(addr4, struct vx_addr4_key, struct vx_addr_val)                                                              \
+	X(addr6, struct vx_addr6_key, struct vx_addr_val)                                                              \
+	X(peers, struct vx_peer_key, struct vx_peer_val)                                                               \
+	X(filter, uint32_t, struct vx_filter)                                                                          \
+	X(vr_config, uint32_t, struct vx_vr_config)                                                                    \
+	X(vr_role, uint32_t, uint64_t)                                                                                 \
+	X(vr_watch, uint32_t, struct vx_vr_watch)                                                                      \
+	X(events, struct nothing, struct nothing)                                                                      \
+	X(counters, uint32_t, struct vx_counters)
+
+struct nothing {
+};
+
+enum map {
+#define MAP_ENUM(name, key, value) MAP_##name,
+	MAPS(MAP_ENUM)
+#undef MAP_ENUM
+		MAP_COUNT,
+};
+
+static const struct {
+	const char *name;
+	uint32_t key_size, value_size;
+} map_shapes[MAP_COUNT] = {
+#define MAP_SHAPE(name, key, value) [MAP_##name] = { #name, sizeof(key), sizeof(value) },
+	MAPS(MAP_SHAPE)
+#undef MAP_SHAPE
+};
+
 struct dp {
-	struct vrrp_xdp_bpf *skel;
+	struct vrrp_xdp_bpf *skel; /* NULL: the programs were loaded by the controller before this one */
 	struct xdp_program *prog;
+	int maps[MAP_COUNT], egress_fd, timer_fd; /* -1: not loaded; @skel's, or without it our own */
+	uint64_t build;                           /* which build of the programs it is that is loaded */
 	struct ring_buffer *ring;
 	struct vx_filter *filter; /* mapped */
 	uint64_t *role;           /* mapped */
@@ -218,18 +252,14 @@ static void unpin(const char *ifname)
 static int pin(struct dp *dp, const char *ifname)
 {
 	char dir[PATH_LEN], path[2 * PATH_LEN];
-	struct bpf_map *m;
-	int err = pin_folder(ifname, dir, sizeof(dir), true);
+	int err = pin_folder(ifname, dir, sizeof(dir), true), m;
 
 	snprintf(path, sizeof(path), "%s/" PROG_NAME, dir);
 	if (!err && bpf_obj_pin(xdp_program__fd(dp->prog), path))
 		err = -errno;
-	bpf_object__for_each_map(m, dp->skel->obj)
-	{
-		if (bpf_map__is_internal(m))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(m));
-		if (!err && bpf_obj_pin(bpf_map__fd(m), path))
+	for (m = 0; m < MAP_COUNT; m++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, map_shapes[m].name);
+		if (!err && bpf_obj_pin(dp->maps[m], path))
 			err = -errno;
 	}
 	return err;
@@ -259,30 +289,65 @@ static int set_sizes(struct dp *dp)
 	return err;
 }
 
-int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, char why[DP_ERR_LEN])
+/* FNV-1a over the object. */
+static uint64_t build_of_ours(void)
+{
+	uint64_t hash = 14695981039346656037ULL;
+	const uint8_t *b;
+	size_t len, i;
+
+	b = vrrp_xdp_bpf__elf_bytes(&len);
+	for (i = 0; i < len; i++)
+		hash = (hash ^ b[i]) * 1099511628211ULL;
+	return hash;
+}
+
+/* Without anything of the kernel's. NULL: out of memory. */
+static struct dp *dp_make(const struct dp_sizes *sizes, const struct dp_ops *ops)
 {
 	struct dp *dp = calloc(1, sizeof(*dp));
+	int m;
+
+	if (!dp)
+		return NULL;
+	dp->sizes = *sizes;
+	dp->ops = *ops;
+	dp->build = build_of_ours();
+	dp->egress_fd = dp->timer_fd = -1;
+	for (m = 0; m < MAP_COUNT; m++)
+		dp->maps[m] = -1;
+	dp->ncpus = libbpf_num_possible_cpus();
+	dp->ifs = calloc(sizes->ifs, sizeof(*dp->ifs));
+	dp->filter_refs = calloc(VX_FILTER_BITS, 1);
+	if (dp->ifs && dp->filter_refs && dp->ncpus > 0)
+		return dp;
+	free(dp->ifs);
+	free(dp->filter_refs);
+	free(dp);
+	return NULL;
+}
+
+int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, char why[DP_ERR_LEN])
+{
+	struct dp *dp = dp_make(sizes, ops);
 	int err;
 
 	*out = NULL;
 	if (!dp)
 		return fail(-ENOMEM, why, "out of memory");
-	dp->sizes = *sizes;
-	dp->ops = *ops;
 	libbpf_set_print(on_libbpf_print);
 	libxdp_set_print(on_libxdp_print);
 	err = check_kernel(why);
 	if (!err)
 		err = mount_bpffs(why);
 	if (err) {
+		free(dp->ifs);
+		free(dp->filter_refs);
 		free(dp);
 		return err;
 	}
-	dp->ncpus = libbpf_num_possible_cpus();
-	dp->ifs = calloc(sizes->ifs, sizeof(*dp->ifs));
-	dp->filter_refs = calloc(VX_FILTER_BITS, 1);
 	dp->skel = vrrp_xdp_bpf__open();
-	if (!dp->ifs || !dp->filter_refs || !dp->skel || dp->ncpus < 0)
+	if (!dp->skel)
 		err = fail(-errno, why, "cannot open the BPF object: %s", strerror(errno));
 	else if (set_sizes(dp))
 		err = fail(-EINVAL, why, "cannot size the BPF maps for %u virtual routers", sizes->vrs);
@@ -319,8 +384,8 @@ enum { EGRESS_PRIORITY = 1, EGRESS_HANDLE = 0x56525250 };
 int dp_egress_attach(struct dp *dp, int ifindex)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(dp->skel->progs.vrrp_egress),
-			    .priority = EGRESS_PRIORITY, .handle = EGRESS_HANDLE, .flags = BPF_TC_F_REPLACE);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = dp->egress_fd, .priority = EGRESS_PRIORITY,
+			    .handle = EGRESS_HANDLE, .flags = BPF_TC_F_REPLACE);
 	struct attached *a = find_attached(dp, ifindex);
 	int err;
 
@@ -353,8 +418,7 @@ bool dp_egress_lost(struct dp *dp, int ifindex)
 
 	if (!a || !a->egress)
 		return false;
-	a->egress =
-		!bpf_tc_query(&hook, &opts) && opts.prog_id == prog_id(bpf_program__fd(dp->skel->progs.vrrp_egress));
+	a->egress = !bpf_tc_query(&hook, &opts) && opts.prog_id == prog_id(dp->egress_fd);
 	return !a->egress;
 }
 
@@ -411,6 +475,19 @@ void dp_detach(struct dp *dp, int ifindex)
 	*a = dp->ifs[--dp->nifs];
 }
 
+static void close_fds(const struct dp *dp)
+{
+	int m;
+
+	for (m = 0; m < MAP_COUNT; m++)
+		if (dp->maps[m] >= 0)
+			close(dp->maps[m]);
+	if (dp->egress_fd >= 0)
+		close(dp->egress_fd);
+	if (dp->timer_fd >= 0)
+		close(dp->timer_fd);
+}
+
 void dp_free(struct dp *dp)
 {
 	uint32_t i;
@@ -425,7 +502,10 @@ void dp_free(struct dp *dp)
 	if (dp->role)
 		munmap(dp->role, dp->role_bytes);
 	xdp_program__close(dp->prog);
-	vrrp_xdp_bpf__destroy(dp->skel);
+	if (dp->skel)
+		vrrp_xdp_bpf__destroy(dp->skel);
+	else
+		close_fds(dp);
 	free(dp->filter_refs);
 	free(dp->role_set);
 	free(dp->ifs);
@@ -442,11 +522,20 @@ static int on_ring(void *arg, void *data, size_t len)
 	return 0;
 }
 
-static void *map_memory(const struct bpf_map *m, size_t bytes)
+static void *map_memory(int fd, size_t bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(m), 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+static void find_fds(struct dp *dp)
+{
+#define MAP_FD(name, key, value) dp->maps[MAP_##name] = bpf_map__fd(dp->skel->maps.name);
+	MAPS(MAP_FD)
+#undef MAP_FD
+	dp->egress_fd = bpf_program__fd(dp->skel->progs.vrrp_egress);
+	dp->timer_fd = bpf_program__fd(dp->skel->progs.vx_timer);
 }
 
 /* What needs the programs in the kernel, which libxdp puts there at the first attach. */
@@ -454,11 +543,13 @@ static int after_load(struct dp *dp)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
+	if (dp->skel)
+		find_fds(dp);
 	dp->role_bytes = (dp->sizes.vrs * sizeof(uint64_t) + page - 1) / page * page;
-	dp->role = map_memory(dp->skel->maps.vr_role, dp->role_bytes);
+	dp->role = map_memory(dp->maps[MAP_vr_role], dp->role_bytes);
 	dp->role_set = calloc(dp->sizes.vrs, sizeof(*dp->role_set));
-	dp->filter = map_memory(dp->skel->maps.filter, sizeof(*dp->filter));
-	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.events), on_ring, dp, NULL);
+	dp->filter = map_memory(dp->maps[MAP_filter], sizeof(*dp->filter));
+	dp->ring = ring_buffer__new(dp->maps[MAP_events], on_ring, dp, NULL);
 	if (!dp->role || !dp->role_set || !dp->filter || !dp->ring)
 		return -ENOMEM;
 	memcpy(dp->role_set, dp->role, dp->sizes.vrs * sizeof(*dp->role_set));
@@ -663,14 +754,14 @@ void dp_events_read(struct dp *dp)
 		ring_buffer__consume(dp->ring);
 }
 
-static int put(const struct bpf_map *m, const void *key, const void *value)
+static int put(int map, const void *key, const void *value)
 {
-	return bpf_map_update_elem(bpf_map__fd(m), key, value, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(map, key, value, BPF_ANY) ? -errno : 0;
 }
 
 int dp_vr_set(struct dp *dp, uint32_t slot, const struct vx_vr_config *cfg)
 {
-	return put(dp->skel->maps.vr_config, &slot, cfg);
+	return put(dp->maps[MAP_vr_config], &slot, cfg);
 }
 
 uint32_t dp_if_row(const struct dp *dp, uint32_t if_number)
@@ -683,14 +774,14 @@ int dp_index_set(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid, ui
 	struct vx_vr_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .vrid = vrid, .family = cfg->family };
 	struct vx_vr_ref v = { .slot = slot };
 
-	return put(dp->skel->maps.vr_index, &k, &v);
+	return put(dp->maps[MAP_vr_index], &k, &v);
 }
 
 int dp_index_del(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid)
 {
 	struct vx_vr_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .vrid = vrid, .family = cfg->family };
 
-	return bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.vr_index), &k) ? -errno : 0;
+	return bpf_map_delete_elem(dp->maps[MAP_vr_index], &k) ? -errno : 0;
 }
 
 /* Sets the bit before the address goes into the map and clears it after: a frame never finds the bit without need for it. */
@@ -724,7 +815,7 @@ static bool addr_change(struct vx_addr_val *v, const struct dp_addr *a, bool pre
 
 /* Where an address is entered. */
 struct place {
-	const struct bpf_map *map;
+	int map;
 	union {
 		struct vx_addr4_key k4;
 		struct vx_addr6_key k6;
@@ -734,13 +825,13 @@ struct place {
 
 static struct place place_of(const struct dp *dp, const struct dp_addr *a)
 {
-	struct place p = { .map = dp->skel->maps.addr6, .bit = vx_filter_bit6(&a->addr) };
+	struct place p = { .map = dp->maps[MAP_addr6], .bit = vx_filter_bit6(&a->addr) };
 
 	if (a->family == 6) {
 		p.key.k6 = (struct vx_addr6_key){ .ifindex = a->ifindex, .vlan = a->vlan, .addr = a->addr };
 		return p;
 	}
-	p.map = dp->skel->maps.addr4;
+	p.map = dp->maps[MAP_addr4];
 	p.bit = vx_filter_bit(a->addr.w[0]);
 	p.key.k4 = (struct vx_addr4_key){ .ifindex = a->ifindex, .vlan = a->vlan, .addr = a->addr.w[0] };
 	return p;
@@ -749,9 +840,9 @@ static struct place place_of(const struct dp *dp, const struct dp_addr *a)
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 {
 	struct place p = place_of(dp, a);
-	int fd = bpf_map__fd(p.map), err = 0;
+	int err = 0;
 	struct vx_addr_val v = { 0 };
-	bool known = !bpf_map_lookup_elem(fd, &p.key, &v);
+	bool known = !bpf_map_lookup_elem(p.map, &p.key, &v);
 
 	if (!present && a->flag == VX_ADDR_VIP && v.slot != a->slot) /* another router's by now (KA-19) */
 		return 0;
@@ -763,7 +854,7 @@ int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 		filter_ref(dp, p.bit, 1);
 	if (v.flags)
 		err = put(p.map, &p.key, &v);
-	else if (bpf_map_delete_elem(fd, &p.key))
+	else if (bpf_map_delete_elem(p.map, &p.key))
 		err = -errno;
 	if (!v.flags || (err && !known))
 		filter_ref(dp, p.bit, -1);
@@ -775,19 +866,19 @@ int dp_peer_set(struct dp *dp, uint32_t slot, const struct vx_addr *addr, uint8_
 	struct vx_peer_key k = { .slot = slot, .addr = *addr };
 	struct vx_peer_val v = { .min_ttl = min_ttl, .max_ttl = max_ttl };
 
-	return put(dp->skel->maps.peers, &k, &v);
+	return put(dp->maps[MAP_peers], &k, &v);
 }
 
 int dp_peer_del(struct dp *dp, uint32_t slot, const struct vx_addr *addr)
 {
 	struct vx_peer_key k = { .slot = slot, .addr = *addr };
 
-	return bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.peers), &k) ? -errno : 0;
+	return bpf_map_delete_elem(dp->maps[MAP_peers], &k) ? -errno : 0;
 }
 
 int dp_role_fd(const struct dp *dp)
 {
-	return bpf_map__fd(dp->skel->maps.vr_role);
+	return dp->maps[MAP_vr_role];
 }
 
 bool dp_role_set(struct dp *dp, uint32_t slot, uint64_t role)
@@ -813,7 +904,7 @@ static int timer_cmd(struct dp *dp, struct vx_timer_cmd *cmd)
 {
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = cmd, .ctx_size_in = sizeof(*cmd));
 
-	if (bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.vx_timer), &opts))
+	if (bpf_prog_test_run_opts(dp->timer_fd, &opts))
 		return -errno;
 	return (int)opts.retval;
 }
@@ -862,7 +953,7 @@ int dp_watch_cancel(struct dp *dp, uint32_t slot)
 
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.vr_watch), &slot, out) ? -errno : 0;
+	return bpf_map_lookup_elem(dp->maps[MAP_vr_watch], &slot, out) ? -errno : 0;
 }
 
 int dp_counters_clear(struct dp *dp, uint32_t row)
@@ -871,7 +962,7 @@ int dp_counters_clear(struct dp *dp, uint32_t row)
 	int err = -ENOMEM;
 
 	if (per_cpu)
-		err = bpf_map_update_elem(bpf_map__fd(dp->skel->maps.counters), &row, per_cpu, 0) ? -errno : 0;
+		err = bpf_map_update_elem(dp->maps[MAP_counters], &row, per_cpu, 0) ? -errno : 0;
 	free(per_cpu);
 	return err;
 }
@@ -884,13 +975,119 @@ int dp_counters_get(const struct dp *dp, uint32_t row, struct vx_counters *out)
 	if (!per_cpu)
 		return -ENOMEM;
 	*out = (struct vx_counters){ 0 };
-	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.counters), &row, per_cpu))
+	if (bpf_map_lookup_elem(dp->maps[MAP_counters], &row, per_cpu))
 		err = -errno;
 	for (cpu = 0; !err && cpu < dp->ncpus; cpu++)
 		for (i = 0; i < VX_CTR_COUNT; i++)
 			out->c[i] += per_cpu[cpu].c[i];
 	free(per_cpu);
 	return err;
+}
+
+/* ---- handed over to the next controller ---- */
+
+/* Whether @fd is the map that this build would have made. */
+static bool map_fits(int fd, enum map m)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(info.name, map_shapes[m].name) &&
+	       info.key_size == map_shapes[m].key_size && info.value_size == map_shapes[m].value_size;
+}
+
+static int hand_programs(struct dp *dp, struct hand *h)
+{
+	int prog_fd = h->out ? xdp_program__fd(dp->prog) : -1, m;
+	bool fits = true;
+
+	hand_fd(h, &prog_fd);
+	hand_fd(h, &dp->egress_fd);
+	hand_fd(h, &dp->timer_fd);
+	for (m = 0; m < MAP_COUNT; m++)
+		hand_fd(h, &dp->maps[m]);
+	HAND(h, dp->build);
+	if (h->out || h->bad)
+		return 0;
+	for (m = 0; m < MAP_COUNT; m++)
+		fits &= map_fits(dp->maps[m], m);
+	dp->prog = fits ? xdp_program__from_fd(prog_fd) : NULL; /* which keeps a descriptor of its own */
+	close(prog_fd);
+	if (libxdp_get_error(dp->prog))
+		dp->prog = NULL;
+	return dp->prog ? after_load(dp) : -EPROTO;
+}
+
+/* Who ends a lease while nobody looks has to be heard of. */
+static void hand_roles(struct dp *dp, struct hand *h)
+{
+	if (h->out || dp->role_set)
+		hand_bytes(h, dp->role_set, dp->sizes.vrs * sizeof(*dp->role_set));
+}
+
+static int hand_all(struct dp *dp, struct hand *h)
+{
+	size_t n = dp->nifs, i;
+	int err;
+
+	hand_bytes(h, dp->filter_refs, VX_FILTER_BITS);
+	hand_count(h, &n, dp->sizes.ifs);
+	dp->nifs = n;
+	for (i = 0; i < n; i++) {
+		HAND(h, dp->ifs[i].ifindex);
+		HAND(h, dp->ifs[i].ifname);
+		HAND(h, dp->ifs[i].mode);
+		HAND(h, dp->ifs[i].id);
+		HAND(h, dp->ifs[i].egress);
+		HAND(h, dp->ifs[i].own_hook);
+	}
+	err = hand_programs(dp, h);
+	hand_roles(dp, h);
+	return err;
+}
+
+void dp_hand_over(struct dp *dp, struct hand *h)
+{
+	HAND(h, dp->loaded);
+	if (dp->loaded)
+		hand_all(dp, h);
+}
+
+void dp_forget(struct dp *dp)
+{
+	if (dp)
+		dp->nifs = 0;
+	dp_free(dp);
+}
+
+int dp_adopt(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, struct hand *h,
+	     char why[DP_ERR_LEN])
+{
+	bool loaded = false;
+	struct dp *dp;
+	int err;
+
+	*out = NULL;
+	HAND(h, loaded);
+	if (!loaded)
+		return dp_new(out, sizes, ops, why);
+	dp = dp_make(sizes, ops);
+	if (!dp)
+		return fail(-ENOMEM, why, "out of memory");
+	libbpf_set_print(on_libbpf_print);
+	libxdp_set_print(on_libxdp_print);
+	err = hand_all(dp, h);
+	if (!err && h->bad)
+		err = -EPROTO;
+	if (!err && dp->build != build_of_ours())
+		log_info("the programs in the kernel stay those of the version before, until vrrp-xdp is stopped and "
+			 "started");
+	if (!err) {
+		*out = dp;
+		return 0;
+	}
+	dp_forget(dp);
+	return fail(err, why, "the programs and maps in the kernel are not those of this version");
 }
 
 /* The map @name of a program, or -1: the pins may be gone with their mount, the program knows its maps. */

@@ -9,6 +9,7 @@
 #define VX_DP_H
 
 #include "abi.h"
+#include "hand.h"
 
 #include <stdint.h>
 
@@ -56,6 +57,17 @@ enum { DP_ERR_LEN = 256 };
 int dp_new(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, char why[DP_ERR_LEN]);
 /* Detaches from every interface, removes the pins, and the bpffs mount if it was ours. dp_free(NULL) is legal. */
 void dp_free(struct dp *dp);
+
+/*
+ * Leaves everything in the kernel to the controller that follows in this process, and takes it over there instead of dp_new(), with the
+ * sizes that it was made with: programs, maps, timers and attachments are used as they are. -EPROTO: they are not what this version works
+ * with. On failure, too, nothing is detached.
+ */
+void dp_hand_over(struct dp *dp, struct hand *h);
+int dp_adopt(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops *ops, struct hand *h,
+	     char why[DP_ERR_LEN]);
+/* Ends @dp alone: everything in the kernel stays as it is. dp_forget(NULL) is legal. */
+void dp_forget(struct dp *dp);
 
 /* Attaches to one interface; @kind is the link's kind as rtnetlink names it ("veth"). Loads the programs the first time.
  * 0 or -errno with a sentence in @why. */

@@ -518,6 +518,78 @@ int exec_start(struct exec *x, const struct exec_cmd *cmd, uint64_t timeout_ns, 
 	return err;
 }
 
+enum { JOBS_MAX = 1 << 16 };
+
+static void hand_job(struct hand *h, struct exec_job *j)
+{
+	uint64_t at_ns = j->timer.index ? j->timer.at_ns : 0;
+
+	HAND(h, j->pid);
+	HAND(h, j->ending);
+	HAND(h, j->timed_out);
+	HAND(h, at_ns);
+	j->timer.at_ns = at_ns;
+}
+
+/* What is a child of another process by now, of a guardian that was the controller before, is that one's. */
+static int adopt_job(struct exec *x, struct hand *h)
+{
+	struct exec_job *j = calloc(1, sizeof(*j));
+	int err = j ? make_room(x) : -ENOMEM;
+	siginfo_t si;
+	uint64_t at_ns;
+
+	if (err) {
+		free(j);
+		return err;
+	}
+	j->x = x;
+	j->io = (struct loop_io){ .fd = -1, .prio = LOOP_OTHER, .fn = on_end, .arg = j };
+	j->timer = (struct timer){ .fn = on_timer, .arg = j };
+	hand_job(h, j);
+	at_ns = j->timer.at_ns;
+	if (!h->bad && !waitid(P_PID, j->pid, &si, WEXITED | WNOHANG | WNOWAIT))
+		j->io.fd = syscall(SYS_pidfd_open, j->pid, 0);
+	if (j->io.fd < 0) {
+		free(j);
+		return 0;
+	}
+	err = watch(x, j, 0);
+	if (!err && at_ns)
+		timer_arm(&x->loop->timers, &j->timer, at_ns);
+	return err;
+}
+
+void exec_hand(struct exec *x, struct hand *h)
+{
+	struct exec_job *j;
+	size_t n = x->njobs;
+
+	hand_count(h, &n, JOBS_MAX);
+	for (j = x->jobs; h->out && j; j = j->next)
+		hand_job(h, j);
+	for (; !h->out && n; n--)
+		h->bad |= adopt_job(x, h) != 0;
+}
+
+struct exec_job *exec_claim(struct exec *x, pid_t pid, exec_done_fn done, void *arg)
+{
+	struct exec_job *j;
+
+	for (j = x->jobs; j && j->pid != pid; j = j->next)
+		;
+	if (!j)
+		return NULL;
+	j->done = done;
+	j->arg = arg;
+	return j;
+}
+
+pid_t exec_pid(const struct exec_job *job)
+{
+	return job ? job->pid : 0;
+}
+
 void exec_forget(struct exec_job *job)
 {
 	job->done = NULL;

@@ -7,6 +7,7 @@
 #ifndef VX_EXEC_H
 #define VX_EXEC_H
 
+#include "hand.h"
 #include "loop.h"
 
 #include <stddef.h>
@@ -51,6 +52,13 @@ int exec_start(struct exec *x, const struct exec_cmd *cmd, uint64_t timeout_ns, 
 	       struct exec_job **job);
 void exec_kill(struct exec *x, struct exec_job *job);
 void exec_forget(struct exec_job *job);
+/*
+ * What runs goes on under the controller that follows in this process: time-outs hold, and the ends are heard of there. exec_claim() gives
+ * the job of @pid to the one it was started for; NULL: it has ended.
+ */
+void exec_hand(struct exec *x, struct hand *h);
+struct exec_job *exec_claim(struct exec *x, pid_t pid, exec_done_fn done, void *arg);
+pid_t exec_pid(const struct exec_job *job); /* 0: of no job */
 /* Looks up @uid's supplementary groups now, so that exec_start() need not ask a name service later. 0 or -errno. */
 int exec_learn(struct exec *x, uid_t uid, gid_t gid);
 /* Runs a command to its end before anything else happens (startup_script, shutdown_script); SIGKILL after @timeout_ns.

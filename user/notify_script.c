@@ -240,6 +240,16 @@ static struct script *first_waiting(struct notify_scripts *s)
 	return first;
 }
 
+bool notify_scripts_wait(const struct notify_scripts *s)
+{
+	size_t i;
+
+	for (i = 0; i < SCRIPTS_MAX; i++)
+		if (s->list[i].waiting)
+			return true;
+	return false;
+}
+
 void notify_scripts_free(struct notify_scripts *s)
 {
 	struct script *c;

@@ -19,6 +19,7 @@ struct notify_scripts;
 int notify_scripts_new(struct notify_scripts **out, struct loop *loop, struct exec *exec);
 /* What waits is started now; what runs goes on: exec_drain() waits for it. */
 void notify_scripts_free(struct notify_scripts *s);
+bool notify_scripts_wait(const struct notify_scripts *s);
 /* What is run from here on, for whichever instance, tells of another change than what was run before. */
 void notify_scripts_next_change(struct notify_scripts *s);
 /*

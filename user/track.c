@@ -372,6 +372,64 @@ int track_start(struct track *t)
 	return 0;
 }
 
+bool track_hand_name(struct hand *h, const char *name)
+{
+	char text[TRACK_NAME] = "";
+
+	if (h->out)
+		snprintf(text, sizeof(text), "%s", name);
+	HAND(h, text);
+	return !strncmp(text, name, sizeof(text) - 1);
+}
+
+/* @s as it is handed over. What is read for a script that is no longer there is read for nobody. */
+static void hand_script(struct track *t, struct hand *h, struct script *s)
+{
+	uint64_t at_ns = s->timer.index ? s->timer.at_ns : 0;
+	bool same = track_hand_name(h, s->conf ? s->conf->name : "");
+	pid_t pid = exec_pid(s->job);
+	struct script in = *s;
+
+	HAND(h, in.started);
+	HAND(h, in.value);
+	HAND(h, in.streak);
+	HAND(h, in.said_cannot_start);
+	HAND(h, in.last);
+	HAND(h, at_ns);
+	HAND(h, pid);
+	if (h->out || !s->conf || !same || !in.started)
+		return;
+	*s = in;
+	s->job = exec_claim(t->exec, pid, on_script_end, s);
+	timer_arm(&t->loop->timers, &s->timer, at_ns);
+}
+
+static void hand_all(struct track *t, struct hand *h)
+{
+	size_t n = t->nscripts, i;
+
+	hand_count(h, &n, TRACK_MAX);
+	for (i = 0; i < n; i++) {
+		struct script none = { .conf = NULL };
+
+		hand_script(t, h, i < t->nscripts && t->scripts[i] ? t->scripts[i] : &none);
+	}
+	track_procs_hand(t->procs, h);
+}
+
+void track_hand_over(struct track *t, struct hand *h)
+{
+	hand_all(t, h);
+}
+
+int track_resume(struct track *t, struct hand *h)
+{
+	hand_all(t, h);
+	t->started = true;
+	start_new(t, false);
+	return 0;
+}
+
 int track_reload(struct track *t, const struct conf *conf)
 {
 	int err = set_conf(t, conf);

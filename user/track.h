@@ -30,6 +30,10 @@ void track_free(struct track *t);
  * again. What cannot be watched is said; a script that cannot be run has failed, a file that cannot be watched is polled, and
  * without /proc a process counts as not running. Returns 0. */
 int track_start(struct track *t);
+/* The same in the place of a controller before this one in the same process: what tracks has its results, counts, processes and schedule. */
+int track_resume(struct track *t, struct hand *h);
+/* For the controller that follows. */
+void track_hand_over(struct track *t, struct hand *h);
 /* The present value of @conf's @item; TRACK_UNKNOWN before the first result. */
 int track_value(const struct track *t, enum track_kind kind, size_t item);
 /*

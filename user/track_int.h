@@ -22,6 +22,11 @@ struct track {
 	struct track_procs *procs;
 };
 
+/* Enough of a name to tell one item from another. */
+enum { TRACK_NAME = 64, TRACK_MAX = 1 << 16 };
+/* Hands over @name, or reads one: whether it is the same. */
+bool track_hand_name(struct hand *h, const char *name);
+
 /* The queue is shared by all modules: room is added to what it has. 0 or -ENOMEM. */
 int track_room(struct track *t, size_t timers);
 /* Whether some instance tracks @item. */
@@ -43,6 +48,7 @@ int track_procs_new(struct track_procs **out, struct track *t);
 void track_procs_free(struct track_procs *p);
 int track_procs_set(struct track_procs *p, const struct conf *conf);
 void track_procs_start(struct track_procs *p);
+void track_procs_hand(struct track_procs *p, struct hand *h);
 int track_procs_value(const struct track_procs *p, size_t item);
 const char *track_procs_last(const struct track_procs *p, size_t item);
 

@@ -34,6 +34,7 @@ enum {
 	STAT_LEN = 512,
 	EVENT_LEN = 256,
 	RCVBUF = 1 << 20,
+	PIDS_MAX = 1 << 22,
 };
 
 struct pids {
@@ -610,6 +611,57 @@ void track_procs_start(struct track_procs *ps)
 			 "second",
 			 strerror(-err));
 	start_scan(ps, loop_now_ns());
+}
+
+static void hand_pids(struct hand *h, struct pids *p)
+{
+	size_t n = p->n, i;
+
+	hand_count(h, &n, PIDS_MAX);
+	for (i = 0; i < n; i++) {
+		pid_t pid = h->out ? p->v[i] : 0;
+
+		HAND(h, pid);
+		if (!h->out && pid)
+			pids_set(p, pid, true);
+	}
+}
+
+/* What runs is counted anew, but not from nothing: a count that is on its way to what it was has no quorum. */
+static void hand_proc(struct hand *h, struct proc *p)
+{
+	uint64_t at_ns = p->timer.index ? p->timer.at_ns : 0;
+	bool same = track_hand_name(h, p->conf ? p->conf->name : "");
+	struct pids now = h->out ? p->now : (struct pids){ 0 };
+	struct proc in = *p;
+
+	HAND(h, in.told);
+	HAND(h, in.value);
+	HAND(h, in.last);
+	HAND(h, at_ns);
+	hand_pids(h, &now);
+	if (h->out)
+		return;
+	if (!p->conf || !same) {
+		free(now.v);
+		return;
+	}
+	*p = in;
+	p->now = now;
+	if (at_ns)
+		timer_arm(&p->ps->t->loop->timers, &p->timer, at_ns);
+}
+
+void track_procs_hand(struct track_procs *ps, struct hand *h)
+{
+	size_t n = ps->n, i;
+
+	hand_count(h, &n, TRACK_MAX);
+	for (i = 0; i < n; i++) {
+		struct proc none = { .value = TRACK_UNKNOWN };
+
+		hand_proc(h, i < ps->n && ps->procs[i] ? ps->procs[i] : &none);
+	}
 }
 
 int track_procs_value(const struct track_procs *ps, size_t item)

@@ -86,22 +86,32 @@ static void queue_init(struct queue *q)
 	}
 }
 
-int tx_new(struct tx **out, int ifindex, const char *ifname)
+/* Without sockets. NULL: out of memory. */
+static struct tx *tx_make(int ifindex, const char *ifname)
 {
 	struct tx *tx = calloc(1, sizeof(*tx));
-	int err;
 
-	*out = NULL;
 	if (!tx)
-		return -ENOMEM;
+		return NULL;
 	tx->ifindex = ifindex;
 	snprintf(tx->ifname, sizeof(tx->ifname), "%s", ifname);
 	queue_init(&tx->frames);
 	queue_init(&tx->packets);
 	queue_init(&tx->packets6);
+	tx->frames.fd = tx->packets.fd = tx->packets6.fd = -1;
+	return tx;
+}
+
+int tx_new(struct tx **out, int ifindex, const char *ifname)
+{
+	struct tx *tx = tx_make(ifindex, ifname);
+	int err;
+
+	*out = NULL;
+	if (!tx)
+		return -ENOMEM;
 	tx->frames.fd = open_frames(ifindex);
 	tx->packets.fd = open_packets(AF_INET, ifname);
-	tx->packets6.fd = -1;
 	err = tx->frames.fd < 0 ? tx->frames.fd : tx->packets.fd < 0 ? tx->packets.fd : 0;
 	if (err) {
 		tx_free(tx);
@@ -122,6 +132,29 @@ void tx_free(struct tx *tx)
 	if (tx->packets6.fd >= 0)
 		close(tx->packets6.fd);
 	free(tx);
+}
+
+void tx_hand_over(struct tx *tx, struct hand *h)
+{
+	hand_fd(h, &tx->frames.fd);
+	hand_fd(h, &tx->packets.fd);
+	hand_fd(h, &tx->packets6.fd);
+}
+
+int tx_adopt(struct tx **out, int ifindex, const char *ifname, struct hand *h)
+{
+	struct tx *tx = tx_make(ifindex, ifname);
+
+	*out = NULL;
+	if (!tx)
+		return -ENOMEM;
+	tx_hand_over(tx, h);
+	if (h->bad || tx->frames.fd < 0 || tx->packets.fd < 0) {
+		tx_free(tx);
+		return -EPROTO;
+	}
+	*out = tx;
+	return 0;
 }
 
 int tx_open6(struct tx *tx)

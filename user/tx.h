@@ -7,6 +7,7 @@
 #define VX_TX_H
 
 #include "base.h"
+#include "hand.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,9 @@ struct tx;
  * *@out is owned by the caller. 0 or -errno. */
 int tx_new(struct tx **out, int ifindex, const char *ifname);
 void tx_free(struct tx *tx);
+/* The sockets go over to the controller that follows in this process: what they have joined they have never left. */
+void tx_hand_over(struct tx *tx, struct hand *h);
+int tx_adopt(struct tx **out, int ifindex, const char *ifname, struct hand *h);
 /* What tx_packet() of IPv6 needs; apart, because a kernel without IPv6 must not keep IPv4 from working. Again is no error. 0 or -errno. */
 int tx_open6(struct tx *tx);
 /* Joins another multicast group: one of IPv6, or vrrp_mcast_group4; again is no error. 0 or -errno. */
