@@ -14,6 +14,7 @@ int cmd_check(int argc, char *argv[]);  /* cmd_check.c */
 int cmd_status(int argc, char *argv[]); /* cmd_ctl.c */
 int cmd_stats(int argc, char *argv[]);
 int cmd_reload(int argc, char *argv[]);
+int cmd_restart(int argc, char *argv[]);
 int cmd_drain(int argc, char *argv[]);   /* cmd_drain.c; and undrain */
 int cmd_version(int argc, char *argv[]); /* main.c */
 int cmd_help(int argc, char *argv[]);

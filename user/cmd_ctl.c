@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* status, stats, reload: clients of the control sockets of this network namespace. */
+/* status, stats, reload, restart: clients of the control sockets of this network namespace. */
 #include "cmd.h"
 #include "ctl.h"
 #include "log.h"
@@ -40,7 +40,7 @@ static int ask_and_print(int argc, char *argv[], const char *request, void (*pri
 		json_decref(m.all);
 		return EXIT_USAGE;
 	}
-	n = ctl_ask(request, take, &m);
+	n = ctl_ask(request, NULL, take, &m);
 	if (n <= 0)
 		log_err("no vrrp-xdp answers in this network namespace; start one with `vrrp-xdp attach` or `vrrp-xdp "
 			"run`, or "
@@ -55,11 +55,22 @@ static int ask_and_print(int argc, char *argv[], const char *request, void (*pri
 	return n > 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* What controllers said, and the worst of their exit codes. */
+static int print_said(const json_t *r)
+{
+	const json_t *line;
+	size_t k;
+
+	json_array_foreach(json_object_get(r, "said"), k, line)
+		fprintf(stderr, "%s\n", json_string_value(json_object_get(line, "text")));
+	return json_integer_value(json_object_get(r, "exit"));
+}
+
 /* A controller started with flags has no file; it is in nobody's way when another has one. */
 static int print_reloads(const json_t *all)
 {
-	const json_t *r, *line;
-	size_t i, k, files = 0;
+	const json_t *r;
+	size_t i, files = 0;
 	int rc = EXIT_DONE, one;
 
 	json_array_foreach(json_object_get(all, "reloads"), i, r) files += json_is_true(json_object_get(r, "has_file"));
@@ -67,9 +78,7 @@ static int print_reloads(const json_t *all)
 	{
 		if (files && !json_is_true(json_object_get(r, "has_file")))
 			continue;
-		json_array_foreach(json_object_get(r, "said"), k, line)
-			fprintf(stderr, "%s\n", json_string_value(json_object_get(line, "text")));
-		one = json_integer_value(json_object_get(r, "exit"));
+		one = print_said(r);
 		rc = one > rc ? one : rc;
 	}
 	return rc;
@@ -84,11 +93,46 @@ int cmd_reload(int argc, char *argv[])
 		log_err("%s: unknown argument \"%s\"; none is taken", argv[0], argv[1]);
 		rc = EXIT_USAGE;
 	} else {
-		n = ctl_ask("reload", take, &m);
+		n = ctl_ask("reload", NULL, take, &m);
 		if (n <= 0)
 			log_err("no vrrp-xdp answers in this network namespace; is it running, and are you root?");
 		else
 			rc = print_reloads(m.all);
+	}
+	json_decref(m.all);
+	return rc;
+}
+
+static int print_restarts(const json_t *all)
+{
+	const json_t *r;
+	int rc = EXIT_DONE, one;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "restarts"), i, r)
+	{
+		one = print_said(r);
+		rc = one > rc ? one : rc;
+	}
+	return rc;
+}
+
+int cmd_restart(int argc, char *argv[])
+{
+	struct merge m = { .all = json_object() };
+	int n, rc = EXIT_FAILED;
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+		log_err("%s: give one interface, or nothing for all", argv[0]);
+		rc = EXIT_USAGE;
+	} else {
+		n = ctl_ask("restart", argc == 2 ? argv[1] : NULL, take, &m);
+		if (n <= 0)
+			log_err("no vrrp-xdp answers%s%s; is it running, and are you root? If it has just been, its "
+				"log says why it ended",
+				argc == 2 ? " for " : " in this network namespace", argc == 2 ? argv[1] : "");
+		else
+			rc = print_restarts(m.all);
 	}
 	json_decref(m.all);
 	return rc;

@@ -30,7 +30,7 @@ static json_t *ask(const char *request, const char *key)
 {
 	struct gather g = { .all = json_array(), .key = key };
 
-	if (ctl_ask(request, take, &g) > 0)
+	if (ctl_ask(request, NULL, take, &g) > 0)
 		return g.all;
 	json_decref(g.all);
 	return NULL;

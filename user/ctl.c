@@ -34,6 +34,7 @@ struct client {
 	enum who who;
 	char request[REQUEST_MAX];
 	size_t have;
+	bool deferred;
 	char *answer; /* owned; NULL while the request is read */
 	size_t len, done;
 };
@@ -49,7 +50,9 @@ struct ctl {
 		struct ctl *ctl;
 		char ifname[IFNAMSIZ];
 	} listeners[MAX_LISTENERS];
+	struct listener inherited[MAX_LISTENERS]; /* not in the loop yet */
 	struct client clients[MAX_CLIENTS];
+	struct client *asking; /* whose request is being answered */
 };
 
 static socklen_t make_name(struct sockaddr_un *un, const char *ifname)
@@ -144,17 +147,9 @@ static bool only_looks(const char *request)
 	return false;
 }
 
-static void client_answer(struct client *c)
+/* Steals @j. */
+static void client_tell(struct client *c, json_t *j)
 {
-	json_t *j;
-
-	if (c->who != WHO_ROOT && !only_looks(c->request)) { /* as to a stranger */
-		client_end(c);
-		return;
-	}
-	j = c->ctl->answer(c->ctl->arg, c->request);
-	if (!j)
-		j = json_pack("{s:s}", "error", "unknown request");
 	c->answer = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
 	if (!c->answer) {
@@ -163,6 +158,40 @@ static void client_answer(struct client *c)
 	}
 	c->len = strlen(c->answer);
 	client_write(c);
+}
+
+static void client_answer(struct client *c)
+{
+	json_t *j;
+
+	if (c->who != WHO_ROOT && !only_looks(c->request)) { /* as to a stranger */
+		client_end(c);
+		return;
+	}
+	c->ctl->asking = c;
+	j = c->ctl->answer(c->ctl->arg, c->request);
+	c->ctl->asking = NULL;
+	if (c->deferred)
+		return;
+	client_tell(c, j ? j : json_pack("{s:s}", "error", "unknown request"));
+}
+
+void ctl_defer(struct ctl *ctl)
+{
+	ctl->asking->deferred = true;
+}
+
+void ctl_answer_deferred(struct ctl *ctl, json_t *answer)
+{
+	struct client *c;
+
+	for (c = ctl->clients; c < ctl->clients + MAX_CLIENTS; c++) {
+		if (c->io.fd < 0 || !c->deferred)
+			continue;
+		c->deferred = false;
+		client_tell(c, json_incref(answer));
+	}
+	json_decref(answer);
 }
 
 static void on_client(void *arg, uint32_t events, uint64_t now_ns)
@@ -184,6 +213,8 @@ static void on_client(void *arg, uint32_t events, uint64_t now_ns)
 		client_end(c);
 		return;
 	}
+	if (c->deferred)
+		return;
 	c->have += n;
 	c->request[c->have] = '\0';
 	end = strchr(c->request, '\n');
@@ -239,25 +270,31 @@ static struct client *free_client(struct ctl *ctl, enum who who)
 	return who == WHO_MEMBER && members >= MAX_MEMBERS ? NULL : found;
 }
 
-/* Takes @fd over. */
-static void client_new(struct ctl *ctl, int fd)
+/* Takes over what @from has open. */
+static void client_add(struct ctl *ctl, const struct client *from)
 {
-	enum who who = who_is(ctl, fd);
-	struct client *c = who == WHO_STRANGER ? NULL : free_client(ctl, who);
+	struct client *c = from->who == WHO_STRANGER ? NULL : free_client(ctl, from->who);
 
 	if (!c) {
-		close(fd);
+		close(from->io.fd);
+		free(from->answer);
 		return;
 	}
-	*c = (struct client){
-		.ctl = ctl,
-		.who = who,
-		.io = { .fd = fd, .prio = LOOP_OTHER, .fn = on_client, .arg = c },
-	};
-	if (loop_add(ctl->loop, &c->io, EPOLLIN)) {
-		close(fd);
+	*c = *from;
+	c->ctl = ctl;
+	c->io.prio = LOOP_OTHER;
+	c->io.fn = on_client;
+	c->io.arg = c;
+	if (loop_add(ctl->loop, &c->io, c->answer ? EPOLLOUT : EPOLLIN)) {
+		close(c->io.fd);
+		free(c->answer);
 		c->io.fd = -1;
 	}
+}
+
+static void client_new(struct ctl *ctl, int fd)
+{
+	client_add(ctl, &(struct client){ .io.fd = fd, .who = who_is(ctl, fd) });
 }
 
 static void on_listener(void *arg, uint32_t events, uint64_t now_ns)
@@ -295,7 +332,7 @@ int ctl_new(struct ctl **out, struct loop *loop, ctl_answer_fn answer, void *arg
 	for (i = 0; i < MAX_CLIENTS; i++)
 		ctl->clients[i].io.fd = -1;
 	for (i = 0; i < MAX_LISTENERS; i++)
-		ctl->listeners[i].io.fd = -1;
+		ctl->listeners[i].io.fd = ctl->inherited[i].io.fd = -1;
 	return 0;
 }
 
@@ -320,6 +357,7 @@ void ctl_free(struct ctl *ctl)
 			client_end(&ctl->clients[i]);
 	for (i = 0; i < MAX_LISTENERS; i++)
 		listener_end(ctl, &ctl->listeners[i]);
+	ctl_adopted(ctl);
 	free(ctl);
 }
 
@@ -332,30 +370,127 @@ void ctl_unlisten(struct ctl *ctl, const char *ifname)
 			listener_end(ctl, &ctl->listeners[i]);
 }
 
+static void hand_listener(struct hand *h, struct listener *l)
+{
+	HAND(h, l->ifname);
+	hand_fd(h, &l->io.fd);
+}
+
+/* With what has come in and what is still to go out. */
+static void hand_client(struct hand *h, struct client *c)
+{
+	size_t left = c->answer ? c->len - c->done : 0;
+	char *rest = c->answer ? c->answer + c->done : NULL;
+
+	hand_fd(h, &c->io.fd);
+	HAND(h, c->who);
+	HAND(h, c->deferred);
+	HAND(h, c->request);
+	HAND(h, c->have);
+	hand_count(h, &left, MAX_ANSWER);
+	if (!h->out && left) {
+		rest = c->answer = malloc(left);
+		c->len = left;
+		h->bad |= !rest;
+	}
+	if (rest && !h->bad)
+		hand_bytes(h, rest, left);
+}
+
+static void hand_clients(struct ctl *ctl, struct hand *h)
+{
+	struct client *c = ctl->clients, in;
+	size_t n = 0, i;
+
+	for (i = 0; i < MAX_CLIENTS; i++)
+		n += c[i].io.fd >= 0;
+	hand_count(h, &n, MAX_CLIENTS);
+	for (i = 0; h->out && i < MAX_CLIENTS; i++)
+		if (c[i].io.fd >= 0)
+			hand_client(h, &c[i]);
+	for (i = 0; !h->out && i < n; i++) {
+		in = (struct client){ .io.fd = -1 };
+		hand_client(h, &in);
+		if (in.io.fd < 0 || in.have >= sizeof(in.request)) {
+			h->bad = true;
+			free(in.answer);
+			continue;
+		}
+		client_add(ctl, &in);
+	}
+}
+
+void ctl_hand(struct ctl *ctl, struct hand *h)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < MAX_LISTENERS; i++)
+		n += ctl->listeners[i].io.fd >= 0;
+	hand_count(h, &n, MAX_LISTENERS);
+	for (i = 0; h->out && i < MAX_LISTENERS; i++)
+		if (ctl->listeners[i].io.fd >= 0)
+			hand_listener(h, &ctl->listeners[i]);
+	for (i = 0; !h->out && i < n; i++)
+		hand_listener(h, &ctl->inherited[i]);
+	hand_clients(ctl, h);
+}
+
+void ctl_adopted(struct ctl *ctl)
+{
+	size_t i;
+
+	for (i = 0; i < MAX_LISTENERS; i++) {
+		if (ctl->inherited[i].io.fd >= 0)
+			close(ctl->inherited[i].io.fd);
+		ctl->inherited[i].io.fd = -1;
+	}
+}
+
+/* A socket that listens to @ifname: handed over, or new. -errno. */
+static int open_listener(struct ctl *ctl, const char *ifname)
+{
+	struct sockaddr_un un;
+	socklen_t len = make_name(&un, ifname);
+	size_t i;
+	int fd, err;
+
+	for (i = 0; i < MAX_LISTENERS; i++) {
+		fd = ctl->inherited[i].io.fd;
+		if (fd < 0 || strcmp(ctl->inherited[i].ifname, ifname))
+			continue;
+		ctl->inherited[i].io.fd = -1;
+		listen(fd, MAX_CLIENTS); /* clients tell controllers apart by the process that did this last */
+		return fd;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&un, len) && !listen(fd, MAX_CLIENTS))
+		return fd;
+	err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int ctl_listen(struct ctl *ctl, const char *ifname, pid_t *holder, uid_t *uid)
 {
 	struct listener *l = ctl->listeners;
-	struct sockaddr_un un;
-	socklen_t len = make_name(&un, ifname);
-	int fd, err = 0;
+	int fd, err;
 
 	for (; l < ctl->listeners + MAX_LISTENERS && l->io.fd >= 0; l++)
 		;
 	if (l == ctl->listeners + MAX_LISTENERS)
 		return -ENOSPC;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
+	fd = open_listener(ctl, ifname);
+	if (fd < 0) {
+		*holder = fd == -EADDRINUSE ? ctl_holder(ifname, uid) : 0;
+		return fd;
+	}
 	l->ctl = ctl;
 	l->io = (struct loop_io){ .fd = fd, .prio = LOOP_OTHER, .fn = on_listener, .arg = l };
-	if (bind(fd, (struct sockaddr *)&un, len) || listen(fd, MAX_CLIENTS))
-		err = -errno;
-	if (!err)
-		err = loop_add(ctl->loop, &l->io, EPOLLIN);
+	err = loop_add(ctl->loop, &l->io, EPOLLIN);
 	if (err) {
 		close(fd);
 		l->io.fd = -1;
-		*holder = err == -EADDRINUSE ? ctl_holder(ifname, uid) : 0;
 		return err;
 	}
 	snprintf(l->ifname, sizeof(l->ifname), "%s", ifname);
@@ -392,7 +527,7 @@ static json_t *ask_one(int fd, const char *request)
 }
 
 /* The names of this namespace's listeners are in /proc/net/unix, "@" for the leading zero byte. */
-int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *arg)
+int ctl_ask(const char *request, const char *ifname, void (*each)(void *arg, json_t *answer), void *arg)
 {
 	FILE *f = fopen("/proc/net/unix", "re");
 	pid_t seen[MAX_LISTENERS];
@@ -410,6 +545,8 @@ int ctl_ask(const char *request, void (*each)(void *arg, json_t *answer), void *
 		if (!at)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
+		if (ifname && strcmp(at + strlen(" @" PREFIX), ifname))
+			continue;
 		fd = connect_to(at + strlen(" @" PREFIX));
 		if (fd < 0)
 			continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd.h"
 #include "log.h"
+#include "restart.h"
 
 #include <bpf/libbpf.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ static const struct {
 	  "say what is wrong with a keepalived.conf, and what it means with all defaults", cmd_check },
 	{ "reload", "", "read the configuration file again and change what has changed; a wrong file changes nothing",
 	  cmd_reload },
+	{ "restart", "[IFACE]", "run the program as it is now installed in place of the running one; the routers go on",
+	  cmd_restart },
 	{ "drain", "[IFACE|IFACE/VRID|NAME]", "give the role away without stopping, and stay away", cmd_drain },
 	{ "undrain", "[IFACE|IFACE/VRID|NAME]", "take part again", cmd_drain },
 	{ "status", "[--json]", "who is Active, since when and why; timers, lease, XDP mode", cmd_status },
@@ -80,7 +83,7 @@ int cmd_version(int argc, char *argv[])
 	return EXIT_DONE;
 }
 
-int main(int argc, char *argv[])
+static int run_command(int argc, char *argv[])
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	size_t i;
@@ -97,4 +100,26 @@ int main(int argc, char *argv[])
 	else
 		usage(stderr);
 	return EXIT_USAGE;
+}
+
+/* Asked by a controller that is to be followed by this one: `can-adopt VERSION COMMAND ...`, not for people. */
+static int can_adopt(int argc, char *argv[])
+{
+	if (argc < 3 || strcmp(argv[1], hand_version()))
+		return RESTART_OTHER_VERSION;
+	restart_rehearse();
+	return run_command(argc - 1, argv + 1) ? RESTART_REFUSED : EXIT_DONE;
+}
+
+int main(int argc, char *argv[])
+{
+	int rc;
+
+	restart_init(argv);
+	if (argc > 1 && !strcmp(argv[1], "can-adopt"))
+		return can_adopt(argc - 1, argv + 1);
+	rc = run_command(argc, argv);
+	if (restart_give_up() && !rc) /* it has not come to the routers */
+		rc = EXIT_FAILED;
+	return rc;
 }

@@ -519,7 +519,56 @@ int notify_reload(struct notify *n, const struct conf *conf)
 	return 0;
 }
 
-int notify_new(struct notify **out, struct loop *loop, struct exec *exec, const struct conf *conf)
+enum { HAND_PATH = 256 };
+
+/* One that @conf no longer has is let go of as at a reload. */
+static void hand_fifo(struct notify *n, struct hand *h, struct fifo **slot, const struct conf_fifo *conf)
+{
+	struct fifo none = { .fd = -1 }, *f = *slot ? *slot : &none;
+	pid_t pid = exec_pid(f->script);
+	char path[HAND_PATH] = "";
+	bool same;
+
+	if (h->out && f->conf)
+		snprintf(path, sizeof(path), "%s", f->conf->path);
+	HAND(h, path);
+	hand_fd(h, &f->fd);
+	HAND(h, f->made);
+	HAND(h, f->dev);
+	HAND(h, f->ino);
+	HAND(h, f->dropped);
+	HAND(h, pid);
+	if (h->out || f->fd < 0)
+		return;
+	same = conf->path && !strcmp(conf->path, path);
+	f = same ? calloc(1, sizeof(*f)) : NULL;
+	if (!f) {
+		close(none.fd);
+		return;
+	}
+	*f = none;
+	f->conf = conf;
+	f->script = exec_claim(n->exec, pid, on_fifo_script_end, f);
+	*slot = f;
+}
+
+static void hand_fifos(struct notify *n, struct hand *h)
+{
+	hand_fifo(n, h, &n->fifos[0], &n->conf->globals.fifo);
+	hand_fifo(n, h, &n->fifos[1], &n->conf->globals.vrrp_fifo);
+}
+
+void notify_hand_over(struct notify *n, struct hand *h)
+{
+	hand_fifos(n, h);
+}
+
+bool notify_waits(const struct notify *n)
+{
+	return notify_scripts_wait(n->scripts);
+}
+
+int notify_new(struct notify **out, struct loop *loop, struct exec *exec, const struct conf *conf, struct hand *h)
 {
 	struct notify *n = calloc(1, sizeof(*n));
 	int err = n ? notify_scripts_new(&n->scripts, loop, exec) : -ENOMEM;
@@ -532,6 +581,9 @@ int notify_new(struct notify **out, struct loop *loop, struct exec *exec, const 
 	n->exec = exec;
 	for (i = 0; i < MAILS_MAX; i++)
 		n->mails[i].n = n;
+	n->conf = conf;
+	if (h)
+		hand_fifos(n, h);
 	notify_reload(n, conf);
 	*out = n;
 	return 0;

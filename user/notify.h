@@ -30,9 +30,13 @@ struct notify_about {
 
 struct notify;
 
-/* @conf, @loop and @exec are borrowed. Makes the FIFOs and starts their scripts. *@out is owned by the caller; 0 or -errno; what cannot
+/* @h: what the controller before this one handed over, or NULL. @conf, @loop and @exec are borrowed. Makes the FIFOs and starts their scripts. *@out is owned by the caller; 0 or -errno; what cannot
  * be made is said and left out. */
-int notify_new(struct notify **out, struct loop *loop, struct exec *exec, const struct conf *conf);
+int notify_new(struct notify **out, struct loop *loop, struct exec *exec, const struct conf *conf, struct hand *h);
+/* FIFOs and their scripts go on under the controller that follows in this process. */
+void notify_hand_over(struct notify *n, struct hand *h);
+/* Whether scripts wait for those of an earlier change: they would not be run by the controller that follows. */
+bool notify_waits(const struct notify *n);
 /* Unlinks the FIFOs that notify_new() made. */
 void notify_free(struct notify *n);
 /* Goes over to @conf, borrowed from now on: FIFOs that are the same stay open, others are closed, removed and made. */

@@ -4,17 +4,21 @@
 #include "cmd.h"
 #include "conf_io.h"
 #include "ctl.h"
+#include "guardian.h"
 #include "log.h"
 #include "loop.h"
 #include "priv.h"
 #include "report.h"
+#include "restart.h"
 #include "sd.h"
 #include "vr.h"
 #include "ward.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +28,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000, FILES_MIN = 512, STOP_S = 30 };
+enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 10000, FILES_MIN = 512, STOP_S = 30, RESTART_TRIES = 60 };
+#define RESTART_PAUSE_NS (20 * VX_NS_PER_MS)
 
 struct run {
 	struct loop loop;
@@ -33,6 +38,12 @@ struct run {
 	struct conf *conf; /* owned: what runs */
 	struct loop_io guardian_io;
 	const struct run_source *src;
+	/* restart */
+	bool restarting;
+	bool no_room;        /* the file's configuration does not fit what was made at the start */
+	bool fresh;          /* stop, and start afresh */
+	struct timer timer;  /* the next look whether it can be handed over */
+	unsigned int waited; /* how often that was looked at */
 };
 
 int run_load(struct conf *conf, const struct run_source *src)
@@ -285,7 +296,139 @@ static json_t *answer_reload(struct run *r)
 	rc = reload(r);
 	log_set_tap(NULL, NULL);
 	return json_pack("{s:[{s:i, s:b, s:i, s:o}]}", "reloads", "pid", (int)getpid(), "has_file",
-			 r->src->path != NULL, "exit", rc, "said", said);
+			 r->src->path != NULL, "exit", rc == VRS_NO_ROOM ? EXIT_FAILED : rc, "said", said);
+}
+
+/* ---- restart ---- */
+
+/* @said: steals the reference. */
+static json_t *restart_answer(int rc, json_t *said)
+{
+	return json_pack("{s:[{s:i, s:i, s:o}]}", "restarts", "pid", (int)getpid(), "exit", rc, "said", said);
+}
+
+/* The log and the clients that wait are told why nothing came of it. */
+static void restart_failed(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void restart_failed(struct run *r, const char *fmt, ...)
+{
+	json_t *said = json_array();
+	char text[PATH_MAX + 256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_set_tap(take_line, said);
+	log_err("%s; everything goes on as before", text);
+	log_set_tap(NULL, NULL);
+	r->restarting = r->no_room = false;
+	ctl_answer_deferred(r->ctl, restart_answer(EXIT_FAILED, said));
+}
+
+/* As at SIGTERM, see run_conf() for what follows. */
+static void restart_afresh(struct run *r)
+{
+	json_t *said = json_array();
+
+	log_set_tap(take_line, said);
+	log_warn("%s: handing over to the other routers, and starting afresh",
+		 r->no_room ? "the configuration does not fit what was made at the start"
+			    : "the program that is installed is of a version that cannot go on where this one stops");
+	log_set_tap(NULL, NULL);
+	ctl_answer_deferred(r->ctl, restart_answer(EXIT_DONE, said));
+	r->fresh = true;
+	loop_stop(&r->loop, SIGTERM);
+}
+
+static void hand_over(struct run *r)
+{
+	uint64_t now_ns;
+	struct hand h;
+	int err;
+
+	log_info("Restarting %s", restart_path());
+	sd_notify_reloading();
+	hand_init(&h);
+	vrs_write_will(&r->vrs, &h);
+	ward_hand_over(&h, vrs_patience(&r->vrs));
+	now_ns = loop_now_ns();
+	HAND(&h, now_ns);
+	ctl_hand(r->ctl, &h);
+	vrs_hand_over(&r->vrs, &h);
+	err = restart_exec(&h);
+	hand_free(&h);
+	sd_notify_state("READY=1");
+	restart_failed(r, "%s: cannot be run: %s", restart_path(), strerror(-err));
+}
+
+/* A second for what scripts of earlier changes hold up; those that still wait then are not run. */
+static void on_restart_timer(void *arg, uint64_t now_ns)
+{
+	struct run *r = arg;
+
+	if (!vrs_can_hand_over(&r->vrs) && ++r->waited < RESTART_TRIES)
+		timer_arm(&r->loop.timers, &r->timer, now_ns + RESTART_PAUSE_NS);
+	else
+		hand_over(r);
+}
+
+/* A program that does not know the question is older than it. */
+static void on_asked(void *arg, enum exec_end end, int code)
+{
+	struct run *r = arg;
+	bool other = end == EXEC_EXITED && (code == RESTART_OTHER_VERSION || code == EXIT_USAGE);
+
+	if (end == EXEC_GONE)
+		return;
+	if (other || (end == EXEC_EXITED && code == EXIT_DONE && r->no_room))
+		restart_afresh(r);
+	else if (end == EXEC_EXITED && code == EXIT_DONE)
+		on_restart_timer(r, loop_now_ns());
+	else if (end == EXEC_EXITED && code == RESTART_REFUSED)
+		restart_failed(r, "%s does not take the configuration or the flags that this one runs with",
+			       restart_path());
+	else
+		restart_failed(r, "%s does not work: %s %d", restart_path(),
+			       end == EXEC_EXITED     ? "exit status"
+			       : end == EXEC_SIGNALED ? "signal"
+						      : "no answer in time;",
+			       code);
+}
+
+static int begin_restart(struct run *r)
+{
+	int err = restart_ask(r->vrs.exec, on_asked, r);
+
+	if (err)
+		log_err("%s: cannot be run: %s; everything goes on as before", restart_path(), strerror(-err));
+	r->restarting = !err;
+	r->waited = 0;
+	return err;
+}
+
+/* First the file, as at a reload: it is what the next one finds, and what it takes over has to be the same. */
+static json_t *answer_restart(struct run *r)
+{
+	json_t *said = json_array();
+	int rc = 0;
+
+	if (r->restarting) {
+		json_decref(said);
+		ctl_defer(r->ctl);
+		return NULL;
+	}
+	log_set_tap(take_line, said);
+	if (r->src->path)
+		rc = reload(r);
+	r->no_room = rc == VRS_NO_ROOM;
+	if ((!rc || r->no_room) && begin_restart(r))
+		rc = EXIT_FAILED;
+	log_set_tap(NULL, NULL);
+	if (!r->restarting)
+		return restart_answer(rc, said);
+	json_decref(said);
+	ctl_defer(r->ctl);
+	return NULL;
 }
 
 static json_t *answer(void *arg, const char *request)
@@ -295,6 +438,8 @@ static json_t *answer(void *arg, const char *request)
 	ward_rest(); /* thousands of routers are many counters */
 	if (!strcmp(request, "reload"))
 		return answer_reload(r);
+	if (!strcmp(request, "restart"))
+		return answer_restart(r);
 	if (!strncmp(request, "drain", 5) || !strncmp(request, "undrain", 7))
 		return report_drain(&r->vrs, request);
 	return report_answer(&r->vrs, request);
@@ -324,10 +469,10 @@ static void on_guardian_gone(void *arg, uint32_t events, uint64_t now_ns)
 	(void)now_ns;
 	loop_del(&r->loop, &r->guardian_io);
 	sd_relay(NULL);
-	log_err("the guardian (process %d) has been killed; this controller (process %d) goes on without: should it "
-		"die, only its lease "
-		"silences it, and the others wait for three adverts; restart vrrp-xdp",
+	log_err("the guardian (process %d) has been killed; restarting the controller (process %d) with a new one",
 		(int)ward_guardian(), (int)getpid());
+	if (!r->restarting)
+		begin_restart(r);
 }
 
 static int watch_guardian(struct run *r)
@@ -348,7 +493,6 @@ static int start(struct run *r)
 	if (rc)
 		return rc;
 	run_script(&r->conf->globals.startup_script, "startup_script", r->conf->globals.startup_timeout_s);
-	conf_name_vlans(r->conf);
 	rc = vrs_init(&r->vrs, &host, r->conf);
 	if (!rc)
 		rc = vrs_start(&r->vrs);
@@ -357,11 +501,46 @@ static int start(struct run *r)
 	return rc;
 }
 
+/* In the place of the controller before this one. False: it cannot be, and what that has left is removed. */
+static bool adopt(struct run *r, struct hand *h)
+{
+	const struct vrs_host host = {
+		.loop = &r->loop, .lock = lock_interface, .unlock = unlock_interface, .arg = r->ctl
+	};
+	uint64_t since_ns;
+
+	HAND(h, since_ns);
+	ctl_hand(r->ctl, h);
+	if (vrs_adopt(&r->vrs, &host, r->conf, h) || vrs_resume(&r->vrs)) {
+		vrs_leave(&r->vrs);
+		restart_give_up();
+		return false;
+	}
+	log_info("Restarted: %zu virtual router%s on; %.1f ms without a controller", r->vrs.nvr,
+		 r->vrs.nvr == 1 ? " goes" : "s go", (loop_now_ns() - since_ns) / 1e6);
+	restart_taken();
+	set_process(&r->conf->globals, false);
+	settle_rights(r, r->conf);
+	return true;
+}
+
+static int start_or_adopt(struct run *r)
+{
+	struct hand *h = restart_hand();
+	int rc;
+
+	conf_name_vlans(r->conf);
+	rc = h && adopt(r, h) ? 0 : start(r);
+	ctl_adopted(r->ctl);
+	return rc;
+}
+
 static int run_until_stopped(struct run *r)
 {
 	int err;
 
 	sd_notify_state("READY=1");
+	ctl_answer_deferred(r->ctl, restart_answer(EXIT_DONE, json_array())); /* who asked the controller before */
 	err = loop_run(&r->loop);
 	sd_notify_state("STOPPING=1");
 	if (err < 0)
@@ -370,19 +549,44 @@ static int run_until_stopped(struct run *r)
 	return err < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The guardian that the controller before had, or one of our own: then this process becomes it, and its child goes on here. */
+static int find_guardian(const struct conf_globals *g)
+{
+	struct hand *h = restart_hand();
+	int err = h ? ward_adopt(h) : -ENOENT;
+
+	return err == -ENOENT ? ward_start(g->rt_priority, g->nice, STOP_S + g->shutdown_timeout_s) : err;
+}
+
+static int run_afresh(void)
+{
+	int err;
+
+	if (ward_guarded())
+		return GUARDIAN_AGAIN;
+	err = restart_exec(NULL);
+	log_err("%s: cannot be run: %s; start it", restart_path(), strerror(-err));
+	return EXIT_FAILED;
+}
+
 int run_conf(struct conf *conf, const struct run_source *src)
 {
 	struct run r = { .src = src };
-	int rc = run_check_privileges(), err;
+	int rc, err;
 
+	if (restart_rehearsing()) {
+		conf_free(conf);
+		return 0;
+	}
+	rc = run_check_privileges();
 	if (!rc)
 		rc = check_descriptors();
-	err = rc ? 0
-		 : ward_start(conf->globals.rt_priority, conf->globals.nice, STOP_S + conf->globals.shutdown_timeout_s);
+	err = rc ? 0 : find_guardian(&conf->globals);
 	if (err) {
 		log_err("cannot start the guardian: %s", strerror(-err));
 		rc = EXIT_FAILED;
 	}
+	r.timer = (struct timer){ .fn = on_restart_timer, .arg = &r };
 	r.conf = rc ? NULL : malloc(sizeof(*conf));
 	if (!r.conf) {
 		conf_free(conf);
@@ -397,13 +601,15 @@ int run_conf(struct conf *conf, const struct run_source *src)
 	if (!err)
 		err = watch_guardian(&r);
 	if (!err)
+		err = timer_queue_reserve(&r.loop.timers, 1);
+	if (!err)
 		err = ctl_new(&r.ctl, &r.loop, answer, &r);
 	if (err) {
 		log_err("cannot set up the event loop: %s", strerror(-err));
 		rc = EXIT_FAILED;
 	}
 	if (!rc)
-		rc = start(&r);
+		rc = start_or_adopt(&r);
 	if (!rc)
 		rc = run_until_stopped(&r);
 	vrs_fini(&r.vrs);
@@ -413,5 +619,5 @@ int run_conf(struct conf *conf, const struct run_source *src)
 	loop_fini(&r.loop);
 	conf_free(r.conf);
 	free(r.conf);
-	return rc;
+	return r.fresh && !rc ? run_afresh() : rc;
 }

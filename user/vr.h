@@ -15,6 +15,7 @@
  *   vr_init.c    built, started, stopped
  *   vr_xdp.c     our program was taken off an interface: put back, or a fault (SEC-28)
  *   vr_place.c   interfaces are opened and closed; addresses and routers entered into the maps
+ *   vr_adopt.c   all of it handed over to a controller that follows in this process
  *   vr_reload.c  another configuration in place of the present one
  *
  * The only glue: everything below is pure, or an edge that calls back into these files.
@@ -57,6 +58,7 @@ struct vr_if {
 	const char *cannot; /* why it could not be opened when it appeared; static string */
 	struct tx *tx;      /* owned */
 	struct dp_attachment attachment;
+	char mode_why[96]; /* what @attachment.why points at, if a controller before this one has attached it */
 	char xdp_gone[DP_ERR_LEN + 96];  /* why our program is not on it though it is open; "": it is */
 	uint32_t xdp_other;              /* the program that is there instead and that we cannot be attached beside */
 	bool egress_gone;                /* the program at tc egress is to be put back */
@@ -200,7 +202,8 @@ struct vrs {
 	size_t nchanges, cap_changes, timers;
 	bool *statics; /* which static addresses, routes and rules are installed, in this order; owned */
 	bool resync, stopping, reloading;
-	bool ended; /* some router's lease was, in this turn */
+	bool ended;    /* some router's lease was, in this turn */
+	bool adopting; /* what routers cannot do has been said by the controller before */
 	bool reread; /* an interface is there that was not: it may have got its name late, and its addresses before that */
 	bool news;                 /* a state or a priority may be another than was told */
 	struct timer resync_timer; /* the next attempt to read everything anew */
@@ -230,14 +233,30 @@ int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf
 int vrs_start(struct vrs *v);
 /*
  * Goes over to @conf, borrowed from then on: routers that are the same (VRID, family, interface, unicast or not) keep their state, and what of
- * them has changed changes, no more (KA-19). On failure prints why, returns 1 or 2, and nothing has changed.
+ * them has changed changes, no more (KA-19). On failure prints why, returns 1, 2 or VRS_NO_ROOM, and nothing has changed.
  */
+enum { VRS_NO_ROOM = 3 }; /* what was made at the start does not do for it: only another start can */
 int vrs_reload(struct vrs *v, const struct conf *conf);
 /*
  * Sends routers away, until they are called back: those of an interface, of "interface/VRID", of an instance name, or of "" all. An Active one
  * hands over. @each is told of every one before.
  */
 void vrs_drain(struct vrs *v, const char *which, bool away, void (*each)(void *arg, const struct vr *r), void *arg);
+/* Whether nothing is under way that could not be handed over. */
+bool vrs_can_hand_over(const struct vrs *v);
+/* What vrs_hand_over() is to be preceded by in the hand, see will.h. One advert goes out before, where Active. */
+void vrs_write_will(struct vrs *v, struct hand *h);
+/* By when a controller that follows has to be there, while one can still be told from a dead one; UINT64_MAX: nothing is Active. */
+uint64_t vrs_patience(const struct vrs *v);
+/* Leaves everything as it is to the controller that follows in this process; nothing may be done with @v afterwards unless none follows. */
+void vrs_hand_over(struct vrs *v, struct hand *h);
+/*
+ * In the place of vrs_init() and vrs_start(): finds everything as it was left. vrs_adopt() changes nothing on the machine and on the wire, and
+ * fails, printing why, with 1: then vrs_leave() ends @v and leaves the machine as it is. vrs_resume() returns what vrs_start() does.
+ */
+int vrs_adopt(struct vrs *v, const struct vrs_host *host, const struct conf *conf, struct hand *h);
+void vrs_leave(struct vrs *v);
+int vrs_resume(struct vrs *v);
 /* Hands over: priority 0 where Active, addresses removed (FSM-A1). */
 void vrs_stop(struct vrs *v);
 void vrs_fini(struct vrs *v);

@@ -533,7 +533,7 @@ static int build_routers(struct vrs *v)
 	return vrs_groups_build(v) ? -ENOMEM : vrs_reserve(v);
 }
 
-static int build_all(struct vrs *v)
+static int build_all(struct vrs *v, const struct dp_sizes *sizes)
 {
 	size_t i, carries = 0;
 	int err;
@@ -553,7 +553,7 @@ static int build_all(struct vrs *v)
 			carries, VX_MAX_IFS);
 		return 2;
 	}
-	v->sizes = vrs_sizes(v, v->conf);
+	v->sizes = sizes ? *sizes : vrs_sizes(v, v->conf);
 	if (!err)
 		err = build_routers(v);
 	if (err)
@@ -571,21 +571,25 @@ static int open_interfaces(struct vrs *v)
 	return 0;
 }
 
-static int build_edges(struct vrs *v)
+int vrs_edges(struct vrs *v, struct hand *h)
 {
 	const struct track_ops ops = { .changed = vrs_on_track, .arg = v };
 	int err = exec_new(&v->exec, v->loop);
 
+	if (!err && h)
+		exec_hand(v->exec, h);
 	if (!err)
 		err = track_new(&v->track, v->loop, v->exec, v->conf, &ops);
+	if (!err && h)
+		err = track_resume(v->track, h);
 	if (!err)
-		err = notify_new(&v->notify, v->loop, v->exec, v->conf);
+		err = notify_new(&v->notify, v->loop, v->exec, v->conf, h);
 	if (err)
 		log_err("cannot set up scripts and notifications: %s", strerror(-err));
 	return err ? 1 : 0;
 }
 
-static int open_netlink(struct vrs *v)
+int vrs_open_netlink(struct vrs *v)
 {
 	const struct nl_ops ops = {
 		.link = vrs_on_link,
@@ -600,14 +604,21 @@ static int open_netlink(struct vrs *v)
 
 	if (!err)
 		err = vrs_watch_routes(v);
-	if (!err)
-		err = nl_dump(v->nl);
+	if (err)
+		log_err("cannot open route netlink: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
+static int read_interfaces(struct vrs *v)
+{
+	int err = nl_dump(v->nl);
+
 	if (err)
 		log_err("cannot read the interfaces: %s", strerror(-err));
 	return err ? 1 : 0;
 }
 
-static int lock_interfaces(struct vrs *v)
+int vrs_lock(struct vrs *v)
 {
 	size_t i;
 	int rc = 0;
@@ -621,13 +632,8 @@ static int lock_interfaces(struct vrs *v)
 	return rc;
 }
 
-int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf)
+int vrs_build(struct vrs *v, const struct vrs_host *host, const struct conf *conf, const struct dp_sizes *sizes)
 {
-	const struct dp_ops dp_ops = { .event = vrs_on_event, .arg = v };
-	char why[DP_ERR_LEN];
-	size_t i;
-	int rc;
-
 	memset(v, 0, sizeof(*v));
 	v->loop = host->loop;
 	v->resync_timer = (struct timer){ .fn = vrs_on_resync, .arg = v };
@@ -635,15 +641,26 @@ int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf
 	v->unlock = host->unlock;
 	v->lock_arg = host->arg;
 	v->conf = conf;
-	rc = build_all(v);
+	return build_all(v, sizes);
+}
+
+int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf)
+{
+	const struct dp_ops dp_ops = { .event = vrs_on_event, .arg = v };
+	char why[DP_ERR_LEN];
+	size_t i;
+	int rc = vrs_build(v, host, conf, NULL);
+
 	if (!rc)
-		rc = open_netlink(v);
+		rc = vrs_open_netlink(v);
+	if (!rc)
+		rc = read_interfaces(v);
 	if (!rc)
 		rc = check_interfaces(v);
 	if (!rc)
 		rc = check_addresses(v);
 	if (!rc)
-		rc = lock_interfaces(v);
+		rc = vrs_lock(v);
 	for (i = 0; !rc && i < v->nvr; i++)
 		clean_entries(v->vr[i]); /* while the dead controller's program still guards them */
 	for (i = 0; !rc && i < v->nifs; i++)
@@ -656,7 +673,7 @@ int vrs_init(struct vrs *v, const struct vrs_host *host, const struct conf *conf
 		log_err("%s", why);
 		return 1;
 	}
-	rc = build_edges(v);
+	rc = vrs_edges(v, NULL);
 	return rc ? rc : open_interfaces(v);
 }
 
@@ -670,24 +687,24 @@ static void on_delay(void *arg, uint64_t now_ns)
 	vrs_follow_all(v);
 }
 
-static void arm_delay(struct vrs *v)
+void vrs_arm_delay(struct vrs *v)
 {
 	const struct conf_globals *g = &v->conf->globals;
+	uint64_t now_ns = loop_now_ns();
 	uint64_t until_ns = g->startup_delay_ns ? v->start_ns + g->startup_delay_ns : 0;
 
 	if (g->delay_after_boot_ns > until_ns) /* CLOCK_BOOTTIME is the time since the boot */
 		until_ns = g->delay_after_boot_ns;
-	if (until_ns <= v->start_ns)
+	if (until_ns <= now_ns)
 		return;
 	v->delay_until_ns = until_ns;
 	v->delay_timer = (struct timer){ .fn = on_delay, .arg = v };
 	timer_arm(&v->loop->timers, &v->delay_timer, until_ns);
-	log_info("Delaying startup by %.3g s", (until_ns - v->start_ns) / 1e9);
+	log_info("Delaying startup by %.3g s", (until_ns - now_ns) / 1e9);
 }
 
-int vrs_start(struct vrs *v)
+int vrs_join_loop(struct vrs *v)
 {
-	size_t i;
 	int err;
 
 	v->nl_io = (struct loop_io){ .fd = nl_fd(v->nl), .prio = LOOP_NETLINK, .fn = vrs_on_netlink, .arg = v };
@@ -696,18 +713,24 @@ int vrs_start(struct vrs *v)
 	v->loop->sleeps = vrs_on_sleep;
 	v->loop->arg = v;
 	err = loop_add(v->loop, &v->nl_io, EPOLLIN);
-	if (!err)
-		err = track_start(v->track);
-	if (err) {
+	if (err)
 		log_err("cannot watch the kernel's events: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
+int vrs_start(struct vrs *v)
+{
+	size_t i;
+
+	if (vrs_join_loop(v))
 		return 1;
-	}
+	track_start(v->track);
 	vrs_statics(v, v->conf, v->statics, false);
 	vrs_on_netlink(
 		v, 0,
 		0); /* what has changed since the dump; our attachments and static addresses, a router's source maybe, among it */
 	v->start_ns = loop_now_ns();
-	arm_delay(v);
+	vrs_arm_delay(v);
 	for (i = 0; i < v->nvr; i++)
 		v->vr[i]->fsm.since_ns = v->start_ns;
 	vrs_follow_all(v);

@@ -87,6 +87,9 @@ void vrs_on_lost(void *arg);
 void vrs_on_resync(void *arg, uint64_t now_ns);
 void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns);
 
+/* Learns from the kernel how interfaces and addresses are, and takes nothing for granted of what Active routers have installed. */
+void vrs_relearn(struct vrs *v);
+
 /* vr_state.c */
 
 /* Why @r must be in Initialize because of what it tracks, or NULL; *@quiet: no fault, only waiting. Sets its effective priority. */
@@ -115,6 +118,10 @@ void vrs_groups_free(struct vrs *v);
 struct vr_if *vrs_if_add(struct vrs *v, const char *name);
 /* What needs the programs in the kernel, which the first interface puts there: timers, peers, the events. 0, or 1 (said). */
 int vrs_dp_ready(struct vrs *v);
+/* Gives the guardian what there is to guard. 0, or 1 (said). */
+int vrs_guard(struct vrs *v);
+/* The events of the data plane into the loop. 0, or 1 (said). */
+int vrs_watch_events(struct vrs *v);
 /* Routes, rules and tc are watched where the configuration depends on them. 0 or -errno. */
 int vrs_watch_routes(struct vrs *v);
 /* Attaches, opens the sockets, enters it into the maps. 0, or 1 (said). */
@@ -161,6 +168,15 @@ size_t vr_addrs(const struct conf_vr *c, size_t ifs);
 struct dp_sizes vrs_sizes(const struct vrs *v, const struct conf *conf);
 /* Room for everything that @v's routers can have to do in one turn. 0 or -ENOMEM. */
 int vrs_reserve(struct vrs *v);
+/* What vrs_init() and vrs_start() share with vrs_adopt() and vrs_resume(). @sizes: of maps that are there, or NULL; @h: what is taken over, or
+ * NULL. 0 or an exit code (said). */
+int vrs_build(struct vrs *v, const struct vrs_host *host, const struct conf *conf, const struct dp_sizes *sizes);
+int vrs_edges(struct vrs *v, struct hand *h);
+int vrs_lock(struct vrs *v);
+int vrs_open_netlink(struct vrs *v);
+int vrs_join_loop(struct vrs *v);
+/* vrrp_startup_delay, counted from the start. */
+void vrs_arm_delay(struct vrs *v);
 /* Static addresses, routes and rules: those with @installed[i] false are added, or removed where @del. */
 void vrs_statics(struct vrs *v, const struct conf *conf, bool *installed, bool del);
 

@@ -290,7 +290,7 @@ static void set_hold(struct vr *r, const char *hold, bool quiet, uint64_t now_ns
 {
 	bool was_quiet = r->quiet, held = r->hold;
 
-	if (hold && r->fsm.state == FSM_INITIALIZE && (r->hold != hold || was_quiet != quiet)) {
+	if (hold && r->fsm.state == FSM_INITIALIZE && !r->all->adopting && (r->hold != hold || was_quiet != quiet)) {
 		log_info("%s: Initialize: %s", r->conf->name, hold);
 		if (!quiet && (!held || was_quiet))
 			log_info("(%s) Entering FAULT STATE", r->conf->name);
@@ -753,16 +753,22 @@ void vrs_on_lost(void *arg)
 	v->resync = true;
 }
 
-/* After lost notifications everything is told anew; VIPs that are not mentioned have gone. */
-static void resync(struct vrs *v)
+static void if_missing(struct vr_if *f)
+{
+	f->up = false;
+	note_up(f);
+	vr_if_close(f);
+}
+
+/* Everything is told anew; VIPs that are not mentioned have gone. */
+void vrs_relearn(struct vrs *v)
 {
 	size_t i, k;
 	int err;
 
-	log_warn("route netlink lost notifications: reading links and addresses anew");
-	vrs_flush(v, loop_now_ns()); /* what is to be removed is only known as long as it counts as installed */
+	v->resync = true; /* half of the truth is not told */
 	for (i = 0; i < v->nifs; i++) {
-		v->ifs[i]->present = v->ifs[i]->up = false;
+		v->ifs[i]->present = false;
 		v->ifs[i]->naddrs = 0;
 	}
 	for (i = 0; i < v->nvr; i++) {
@@ -776,7 +782,7 @@ static void resync(struct vrs *v)
 	}
 	for (i = 0; i < v->nifs; i++)
 		if (!v->ifs[i]->present)
-			vr_if_close(v->ifs[i]);
+			if_missing(v->ifs[i]);
 	v->resync = false;
 	vrs_follow_all(v);
 	for (i = 0; i < v->nvr; i++) { /* adding again what is there changes nothing */
@@ -789,6 +795,13 @@ static void resync(struct vrs *v)
 			vr_mark(v->vr[i]);
 		}
 	}
+}
+
+static void resync(struct vrs *v)
+{
+	log_warn("route netlink lost notifications: reading links and addresses anew");
+	vrs_flush(v, loop_now_ns()); /* what is to be removed is only known as long as it counts as installed */
+	vrs_relearn(v);
 }
 
 void vrs_on_resync(void *arg, uint64_t now_ns)

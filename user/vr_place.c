@@ -287,15 +287,33 @@ int vrs_watch_routes(struct vrs *v)
 	return err ? err : nl_watch_routes(v->nl, routes, rules);
 }
 
+int vrs_watch_events(struct vrs *v)
+{
+	int err;
+
+	v->dp_io = (struct loop_io){ .fd = dp_events_fd(v->dp), .prio = LOOP_EVENTS, .fn = vrs_on_dp, .arg = v };
+	err = loop_add(v->loop, &v->dp_io, EPOLLIN);
+	if (err)
+		log_err("cannot watch the data plane's events: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
+int vrs_guard(struct vrs *v)
+{
+	int err = ward_watch(dp_role_fd(v->dp), v->sizes.vrs, v->sizes.vrs + v->sizes.peers);
+
+	if (err)
+		log_err("the guardian cannot be given the virtual routers: %s", strerror(-err));
+	return err ? 1 : 0;
+}
+
 int vrs_dp_ready(struct vrs *v)
 {
 	size_t i;
-	int err = ward_watch(dp_role_fd(v->dp), v->sizes.vrs, v->sizes.vrs + v->sizes.peers);
+	int err;
 
-	if (err) {
-		log_err("the guardian cannot be given the virtual routers: %s", strerror(-err));
+	if (vrs_guard(v))
 		return 1;
-	}
 	for (i = 0; i < v->nvr; i++) {
 		err = dp_watch_init(v->dp, v->vr[i]->slot);
 		if (err) {
@@ -309,11 +327,7 @@ int vrs_dp_ready(struct vrs *v)
 			return 1;
 		}
 	}
-	v->dp_io = (struct loop_io){ .fd = dp_events_fd(v->dp), .prio = LOOP_EVENTS, .fn = vrs_on_dp, .arg = v };
-	err = loop_add(v->loop, &v->dp_io, EPOLLIN);
-	if (err)
-		log_err("cannot watch the data plane's events: %s", strerror(-err));
-	return err ? 1 : 0;
+	return vrs_watch_events(v);
 }
 
 static int cannot(struct vr_if *f, const char *why)

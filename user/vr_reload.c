@@ -108,7 +108,7 @@ static int check_room(const struct vrs *v, const struct conf *c)
 		"peers, "
 		"%u interfaces); restart vrrp-xdp",
 		v->sizes.vrs, v->sizes.addrs, v->sizes.peers, v->sizes.ifs);
-	return 1;
+	return VRS_NO_ROOM;
 }
 
 static bool has_new_interface(const struct vrs *v)
@@ -135,7 +135,7 @@ static int check_vlans(const struct vrs *v, const struct conf *c)
 			"it runs; "
 			"restart vrrp-xdp",
 			f->name);
-		return 1;
+		return VRS_NO_ROOM;
 	}
 	return 0;
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ward.h"
 
+#include "abi.h"
 #include "guardian.h"
 #include "log.h"
 #include "priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +20,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { HIGH_FD = 1000, /* below the usual limit of 1024 */ RT_MAX = 99 };
+enum {
+	HIGH_FD = 1000, /* below the usual limit of 1024 */
+	RT_MAX = 99,
+	WILLS_MAX = 1 << 20,
+};
 
 static struct {
 	struct guardian_page *page;
@@ -61,7 +67,8 @@ int ward_fd(void)
 	return me.pidfd;
 }
 
-static void block_signals(void)
+/* @how: SIG_BLOCK in the guardian to be; SIG_SETMASK in the controller, whatever was blocked before. */
+static void block_signals(int how)
 {
 	const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
 	sigset_t set;
@@ -71,7 +78,7 @@ static void block_signals(void)
 	sigemptyset(&set);
 	for (i = 0; i < VX_ARRAY_LEN(sigs); i++)
 		sigaddset(&set, sigs[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(how, &set, NULL);
 }
 
 /* The kernel closes what a dead process has open from the highest number down: this end shall go first, see the guardian's on_socket(). */
@@ -86,11 +93,13 @@ static int to_the_end(int fd)
 }
 
 /* What can be had of this is had. Not the CPU affinity: the guardian must not wait for a CPU that is the controller's alone. */
-static void settle_in(int rt_priority, int nice)
+static void settle_in(int rt_priority, int nice, char oom[16])
 {
 	struct sched_param p = { .sched_priority = rt_priority < RT_MAX ? rt_priority + 1 : RT_MAX };
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), err;
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC), err;
 
+	if (fd >= 0 && pread(fd, oom, 15, 0) < 0)
+		oom[0] = '\0';
 	if (fd >= 0 && write(fd, "-1000", 5) < 0)
 		log_debug("the guardian may be chosen when memory runs out: %s", strerror(errno));
 	if (fd >= 0)
@@ -120,11 +129,12 @@ int ward_start(int rt_priority, int nice, unsigned int stop_s)
 	if (!me.page || me.pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
 		return -errno;
 	me.page->deadline_ns = UINT64_MAX;
-	block_signals();
+	block_signals(SIG_BLOCK);
 	args.controller = fork();
 	if (args.controller < 0)
 		return -errno;
 	if (!args.controller) {
+		block_signals(SIG_SETMASK);
 		me.sock = to_the_end(sock[1]);
 		close(sock[0]);
 		return 0;
@@ -134,8 +144,62 @@ int ward_start(int rt_priority, int nice, unsigned int stop_s)
 	args.memfd = me.memfd;
 	args.page = me.page;
 	args.sock = sock[0];
-	settle_in(rt_priority, nice);
+	settle_in(rt_priority, nice, args.oom);
 	guardian_run(&args);
+}
+
+bool ward_guarded(void)
+{
+	struct pollfd p = { .fd = me.pidfd, .events = POLLIN };
+
+	return me.pidfd >= 0 && poll(&p, 1, 0) == 0;
+}
+
+bool ward_watches(void)
+{
+	return me.nwills;
+}
+
+static void hand(struct hand *h)
+{
+	size_t n = me.nwills;
+
+	HAND(h, me.pid);
+	hand_fd(h, &me.memfd);
+	hand_fd(h, &me.sock);
+	hand_fd(h, &me.pidfd);
+	HAND(h, me.fences);
+	hand_count(h, &n, 2 * VX_MAX_VRS + WILLS_MAX);
+	me.nwills = n;
+	if (!h->out)
+		me.owner = calloc(n + 1, sizeof(*me.owner));
+	h->bad |= n && !me.owner;
+	if (!h->bad)
+		hand_bytes(h, me.owner, n * sizeof(*me.owner));
+}
+
+void ward_hand_over(struct hand *h, uint64_t until_ns)
+{
+	bool guarded = ward_guarded();
+
+	HAND(h, guarded);
+	if (!guarded)
+		return;
+	hand(h);
+	store(&me.page->deadline_ns, until_ns);
+	wake(); /* it may sleep without limit, see ward_rest() */
+}
+
+int ward_adopt(struct hand *h)
+{
+	bool guarded = false;
+
+	HAND(h, guarded);
+	if (!guarded)
+		return -ENOENT;
+	hand(h);
+	me.page = h->bad ? NULL : map_page(me.nwills);
+	return me.page ? 0 : -EPROTO;
 }
 
 int ward_watch(int role_fd, uint32_t slots, uint32_t nwills)

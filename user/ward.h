@@ -7,6 +7,7 @@
 #define VX_WARD_H
 
 #include "base.h"
+#include "hand.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,9 +20,18 @@
  */
 int ward_start(int rt_priority, int nice, unsigned int stop_s);
 pid_t ward_guardian(void);
+bool ward_guarded(void); /* it is there */
+/*
+ * The guardian goes on guarding the controller that follows in this process, which has until @until_ns to show life, and takes it over in the
+ * place of ward_start(). 0, -ENOENT: none is left, or another -errno.
+ */
+void ward_hand_over(struct hand *h, uint64_t until_ns);
+int ward_adopt(struct hand *h);
 /* Readable when the guardian has ended. */
 int ward_fd(void);
 
+/* Whether it has been given any; one that was adopted has. */
+bool ward_watches(void);
 /* Gives the guardian the roles of @slots virtual routers, and makes room for @nwills wills. 0 or -errno. */
 int ward_watch(int role_fd, uint32_t slots, uint32_t nwills);
 
