@@ -15,14 +15,14 @@ _vrrp_xdp_words()
 {
 	local command=$1 previous=$2
 	case $command,$previous in
-	,*) echo attach run check reload drain undrain status stats detach version help ;;
+	,*) echo attach run check reload restart drain undrain status stats detach version help ;;
 	attach,--mode | run,--mode) echo auto native skb ;;
 	attach,--version) echo 2 3 ;;
 	attach,--checksum) echo auto rfc9568 rfc5798 ;;
 	attach,--vrid | attach,--vip | attach,--vlan | attach,--priority | attach,--advert-int | attach,--auth-pass | attach,--src | \
 		attach,--unicast-peer | attach,--allow-peer | attach,--max-advert-int | attach,--handover-skew | attach,--link-settle | \
 		*,--rt-priority | *,-i) ;;
-	attach,attach | detach,detach) _vrrp_xdp_interfaces ;;
+	attach,attach | detach,detach | restart,restart) _vrrp_xdp_interfaces ;;
 	attach,*) echo --vrid --vip --vlan --priority --advert-int --version --no-preempt --no-accept --vmac --auth-pass --src --unicast-peer \
 		--allow-peer --max-advert-int --handover-skew --link-settle --mode --checksum --rt-priority -v ;;
 	run,*) echo -f --mode --rt-priority -i -v ;;

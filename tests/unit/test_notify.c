@@ -48,7 +48,7 @@ static int teardown(void **state)
 
 static void start(struct rig *r)
 {
-	assert_int_equal(notify_new(&r->notify, &r->w->loop, r->w->exec, &r->conf), 0);
+	assert_int_equal(notify_new(&r->notify, &r->w->loop, r->w->exec, &r->conf, NULL), 0);
 }
 
 static void tell(struct rig *r, enum notify_state state)
