@@ -307,6 +307,15 @@ static json_t *restart_answer(int rc, json_t *said)
 	return json_pack("{s:[{s:i, s:i, s:o}]}", "restarts", "pid", (int)getpid(), "exit", rc, "said", said);
 }
 
+static void say_unguarded(void)
+{
+	if (!ward_guarded())
+		log_warn("this controller (process %d) goes on without a guardian: should it die, only its lease "
+			 "silences "
+			 "it, and the others wait for three adverts; see to it that `vrrp-xdp restart` works",
+			 (int)getpid());
+}
+
 /* The log and the clients that wait are told why nothing came of it. */
 static void restart_failed(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void restart_failed(struct run *r, const char *fmt, ...)
@@ -321,6 +330,7 @@ static void restart_failed(struct run *r, const char *fmt, ...)
 	log_set_tap(take_line, said);
 	log_err("%s; everything goes on as before", text);
 	log_set_tap(NULL, NULL);
+	say_unguarded();
 	r->restarting = r->no_room = false;
 	ctl_answer_deferred(r->ctl, restart_answer(EXIT_FAILED, said));
 }
@@ -471,8 +481,8 @@ static void on_guardian_gone(void *arg, uint32_t events, uint64_t now_ns)
 	sd_relay(NULL);
 	log_err("the guardian (process %d) has been killed; restarting the controller (process %d) with a new one",
 		(int)ward_guardian(), (int)getpid());
-	if (!r->restarting)
-		begin_restart(r);
+	if (!r->restarting && begin_restart(r))
+		say_unguarded();
 }
 
 static int watch_guardian(struct run *r)

@@ -286,7 +286,7 @@ def test_without_its_guardian_the_controller_goes_on_and_says_so(lab):
     pair = attach_pair(lab)
     worker = pair.r1.worker
     os.kill(pair.r1.pid, signal.SIGKILL)
-    pair.r1.wait_log(rf"the guardian \(process {pair.r1.pid}\) has been killed; this controller \(process {worker}\) goes on")
+    pair.r1.wait_log(rf"the guardian \(process {pair.r1.pid}\) has been killed; restarting the controller \(process {worker}\) with")
     pair.client.wait_advert("r1", count=5)
     assert lab.state("r1") == "Active" and transitions(pair.r2) == ["Initialize -> Backup"]
     os.kill(worker, signal.SIGTERM)

@@ -581,6 +581,20 @@ def test_the_guardian_stays_and_a_new_one_is_made_for_one_that_is_gone(lab):
     lab.wait_until(lambda: not alive(controller), what="the end of the new guardian")
 
 
+def test_without_a_program_that_runs_it_goes_on_without_a_guardian(lab):
+    """And says so; with one again a restart makes a guardian."""
+    r1 = Upgraded(lab, "r1", vr())
+    r1.binary.unlink()
+    os.kill(r1.proc.pid, 9)
+    r1.proc.wait_log("goes on without a guardian")
+    Client(lab).wait_advert("r1", count=3)
+    assert transitions(r1.proc) == STARTED and lab.state("r1") == "Active"
+    install(r1.binary)
+    before = lab.status("r1")["controllers"][0]["pid"]
+    restart(lab)
+    assert children_of(before) == {lab.status("r1")["controllers"][0]["pid"]}
+
+
 @pytest.mark.parametrize("whom", ["controller", "both"])
 def test_one_that_is_killed_in_the_middle_is_as_dead_as_any(lab, whom):
     """At whatever point: the Backup takes over, the dead router answers nothing, and the next start removes what is left."""
