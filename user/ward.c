@@ -67,18 +67,17 @@ int ward_fd(void)
 	return me.pidfd;
 }
 
-/* @how: SIG_BLOCK in the guardian to be; SIG_SETMASK in the controller, whatever was blocked before. */
-static void block_signals(int how)
+/* Those that the loop reads, and no others, whatever was blocked before. */
+static void block_signals(void)
 {
 	const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
 	sigset_t set;
 	size_t i;
 
-	signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it: then no child's end is told */
 	sigemptyset(&set);
 	for (i = 0; i < VX_ARRAY_LEN(sigs); i++)
 		sigaddset(&set, sigs[i]);
-	sigprocmask(how, &set, NULL);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 /* The kernel closes what a dead process has open from the highest number down: this end shall go first, see the guardian's on_socket(). */
@@ -120,6 +119,7 @@ static void settle_in(int rt_priority, int nice, char oom[16])
 int ward_start(int rt_priority, int nice, unsigned int stop_s)
 {
 	struct guardian_args args = { .stop_s = stop_s };
+	sigset_t all;
 	int sock[2];
 
 	me.memfd = memfd_create("vrrp-xdp-guardian", MFD_CLOEXEC);
@@ -129,12 +129,15 @@ int ward_start(int rt_priority, int nice, unsigned int stop_s)
 	if (!me.page || me.pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
 		return -errno;
 	me.page->deadline_ns = UINT64_MAX;
-	block_signals(SIG_BLOCK);
+	signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it: then no child's end is told */
+	sigfillset(&all);         /* the child may wake its guardian before that waits for it */
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	args.controller = fork();
+	if (args.controller <= 0)
+		block_signals();
 	if (args.controller < 0)
 		return -errno;
 	if (!args.controller) {
-		block_signals(SIG_SETMASK);
 		me.sock = to_the_end(sock[1]);
 		close(sock[0]);
 		return 0;
