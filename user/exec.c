@@ -490,6 +490,8 @@ int exec_start(struct exec *x, const struct exec_cmd *cmd, uint64_t timeout_ns, 
 	struct spawn s;
 	int err = fill_spawn(&s, cmd, x->env, x->null_fd);
 
+	if (x->loop->rests) /* on a machine without a free CPU the child gets to its execve() late */
+		x->loop->rests();
 	if (!err)
 		err = make_room(x);
 	if (!err && cmd->supplementary_groups) {

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -117,8 +116,7 @@ static void fence(struct guardian *g)
 	__atomic_fetch_add(&g->page->fences, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; g->role && i < g->of.slots; i++)
 		g->fenced += g->leaves[i] = fence_slot(&g->role[i], now_ns);
-	for (i = 0; g->fenced && i < g->of.nwills;
-	     i++) /* but not where the controller has gone on by itself meanwhile */
+	for (i = 0; g->fenced && i < g->of.nwills; i++) /* not where the controller has gone on by itself meanwhile */
 		if (read_will(g, &g->page->wills[i]) && g->leaves[g->copy.slot] &&
 		    __atomic_load_n(&g->role[g->copy.slot], __ATOMIC_SEQ_CST) == VX_ROLE_ACTIVE_MIN)
 			g->sent += send_will(g, &g->copy);
@@ -139,31 +137,17 @@ static void hand_over(struct guardian *g, const char *what, const char *advice)
 		say(g, what, advice);
 }
 
-/* The controller has ended for the sake of another program. All signals stay blocked: what is pending concerns the next one or nobody. */
-static void again(const struct guardian *g)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), err;
-
-	if (fd >= 0 && write(fd, g->args.oom, strlen(g->args.oom)) < 0)
-		log_debug("the next one cannot be chosen when memory runs out: %s", strerror(errno));
-	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
-	err = restart_exec(NULL);
-	log_err("%s: cannot be run: %s; start it", restart_path(), strerror(-err));
-}
-
 __attribute__((noreturn)) static void on_ended(struct guardian *g, int status)
 {
-	const char *name;
 	char what[64];
 
 	if (!g->closed)
 		fence(g); /* nothing, if it has ended itself */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == GUARDIAN_AGAIN)
-		again(g);
+		restart_again(g->args.oom);
 	if (!WIFSIGNALED(status))
 		_exit(WEXITSTATUS(status));
-	name = sigabbrev_np(WTERMSIG(status));
-	snprintf(what, sizeof(what), "was killed by signal %d (%s)", WTERMSIG(status), name ? name : "?");
+	snprintf(what, sizeof(what), "was killed by signal %d (%s)", WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
 	say(g, what, "start vrrp-xdp again; `vrrp-xdp detach` removes what is left");
 	_exit(EXIT_FAILURE);
 }
@@ -298,18 +282,6 @@ static void kill_late(struct guardian *g, uint64_t now_ns)
 	g->kill_ns = UINT64_MAX;
 }
 
-/* Of a controller that runs already: the names of its control sockets, and clients that wait for its answer, must not be held by both. */
-static void close_others(int a, int b)
-{
-	unsigned int low = a < b ? a : b, high = a < b ? b : a;
-
-	if (low > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, low - 1, 0);
-	if (high > low + 1)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
-}
-
 void guardian_run(const struct guardian_args *args)
 {
 	const int wakers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGIO, SIGRTMIN };
@@ -323,7 +295,6 @@ void guardian_run(const struct guardian_args *args)
 
 	sigfillset(&set); /* Ctrl-Z too: it stops the controller, which is then handed over for */
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	close_others(args->memfd, args->sock);
 	g->args = *args;
 	g->page = args->page;
 	g->due_ns = g->until_ns = g->kill_ns = UINT64_MAX;

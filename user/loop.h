@@ -25,6 +25,7 @@ struct loop {
 	void (*turn_end)(void *arg, uint64_t now_ns);
 	void (*woke)(void *arg, uint64_t now_ns);    /* before anything is looked at; NULL: nobody asks */
 	void (*sleeps)(void *arg, uint64_t next_ns); /* until then, or an event; NULL: nobody asks */
+	void (*rests)(void);                         /* what comes now in this turn may take long; NULL: nobody asks */
 	void *arg;                                   /* borrowed, of these three */
 	void (*signal)(void *arg, int signo);        /* SIGHUP, SIGUSR1, SIGUSR2; NULL: SIGHUP stops */
 	void *signal_arg;                            /* borrowed */

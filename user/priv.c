@@ -58,9 +58,10 @@ int priv_drop(void)
 	return keep(needed, sizeof(needed));
 }
 
+/* It may become the next image: to root execve() gives back what the service has, another user would start that with less. */
 int priv_drop_guardian(void)
 {
-	return keep(guardian_needed, sizeof(guardian_needed));
+	return geteuid() ? priv_drop() : keep(guardian_needed, sizeof(guardian_needed));
 }
 
 int priv_hide_memory(bool has_password)

@@ -6,7 +6,9 @@
 #include "will.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,4 +145,15 @@ void restart_rehearse(void)
 bool restart_rehearsing(void)
 {
 	return rehearsing;
+}
+
+void restart_again(const char *oom)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), err;
+
+	if (fd >= 0 && write(fd, oom, strlen(oom)) < 0)
+		log_debug("the next one cannot be chosen when memory runs out: %s", strerror(errno));
+	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
+	err = restart_exec(NULL);
+	log_err("%s: cannot be run: %s; start it", restart_path(), strerror(-err));
 }

@@ -31,4 +31,10 @@ int restart_exec(struct hand *h);
 void restart_rehearse(void);
 bool restart_rehearsing(void);
 
+/*
+ * The guardian becomes the next image, when the controller has ended for that; @oom is its OOM score from before. All signals stay blocked: what
+ * is pending concerns the next one or nobody. Returns when that was not possible (said).
+ */
+void restart_again(const char *oom);
+
 #endif

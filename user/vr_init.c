@@ -711,6 +711,7 @@ int vrs_join_loop(struct vrs *v)
 	v->loop->turn_end = vrs_flush;
 	v->loop->woke = vrs_on_wake;
 	v->loop->sleeps = vrs_on_sleep;
+	v->loop->rests = ward_rest;
 	v->loop->arg = v;
 	err = loop_add(v->loop, &v->nl_io, EPOLLIN);
 	if (err)

@@ -116,6 +116,18 @@ static void settle_in(int rt_priority, int nice, char oom[16])
 		log_warn("the guardian keeps more rights than it needs: %s", strerror(-err));
 }
 
+/* Of a controller that runs already: the names of its control sockets, and clients that wait for its answer, must not be held by both. */
+static void close_others(int a, int b)
+{
+	unsigned int low = a < b ? a : b, high = a < b ? b : a;
+
+	if (low > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
+}
+
 int ward_start(int rt_priority, int nice, unsigned int stop_s)
 {
 	struct guardian_args args = { .stop_s = stop_s };
@@ -148,6 +160,7 @@ int ward_start(int rt_priority, int nice, unsigned int stop_s)
 	args.page = me.page;
 	args.sock = sock[0];
 	settle_in(rt_priority, nice, args.oom);
+	close_others(args.memfd, args.sock);
 	guardian_run(&args);
 }
 
