@@ -923,6 +923,8 @@ static void words(struct conf_parser *p, const struct conf_line *l)
 	p->unknown_said = false;
 	if (!*l->word[0])
 		snprintf(p->unknown, sizeof(p->unknown), "(empty word)");
+	if (ctx == CONF_CTX_AUTH) /* `auth_pass=secret`: what is said here ends up in a log */
+		snprintf(p->unknown, sizeof(p->unknown), "(not shown)");
 }
 
 /* Only the next line shows whether an unknown word had a block. */

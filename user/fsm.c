@@ -241,11 +241,17 @@ unsigned int fsm_step(struct fsm *f, const struct fsm_event *ev, uint64_t now_ns
 	return 0;
 }
 
+/* What a running Active_Down_Timer has in it of the priority: Skew_Time, or what takes its place once the Active Router has left. */
+static uint64_t share_ns(const struct fsm *f, uint8_t priority)
+{
+	if (f->active_priority == 0 && !vx_addr_none(&f->active_src))
+		return decide_handover_ns(f->version, priority, f->handover_ns, f->active_adver_ns);
+	return decide_skew_ns(f->version, priority, f->active_adver_ns);
+}
+
 int64_t fsm_set_priority(struct fsm *f, uint8_t priority)
 {
-	uint64_t interval_ns = f->active_adver_ns;
-	int64_t shift_ns = (int64_t)(decide_skew_ns(f->version, priority, interval_ns) -
-				     decide_skew_ns(f->version, f->priority, interval_ns));
+	int64_t shift_ns = (int64_t)(share_ns(f, priority) - share_ns(f, f->priority));
 
 	f->priority = priority;
 	if (f->state != FSM_BACKUP)

@@ -187,6 +187,18 @@ static void priority_0_leaves_backup_a_share_of_the_fast_handover(void **state) 
 	assert_int_equal(f.down_ns, T0 + S + 414063ULL);
 }
 
+static void a_new_priority_shifts_a_fast_handover_by_its_own_share(void **state) /* FSM-11 */
+{
+	struct fsm f = backup(3, 150, true, S);
+
+	(void)state;
+	f.handover_ns = VX_NS_PER_MS;
+	advert(&f, 200, PEER_IP, S, T0);
+	advert(&f, 0, PEER_IP, S, T0 + S);
+	assert_int_equal(fsm_set_priority(&f, 100), 195312);
+	assert_int_equal(f.down_ns, T0 + S + 609375);
+}
+
 static void a_learned_interval_is_bounded(void **state) /* SEC-9 */
 {
 	struct fsm f = backup(3, 100, true, S);
@@ -589,6 +601,7 @@ int main(void)
 		cmocka_unit_test(priority_0_of_another_than_the_active_router_is_no_goodbye),
 		cmocka_unit_test(priority_0_leaves_backup_a_share_of_the_fast_handover),
 		cmocka_unit_test(a_learned_interval_is_bounded),
+		cmocka_unit_test(a_new_priority_shifts_a_fast_handover_by_its_own_share),
 		cmocka_unit_test(an_active_that_was_fenced_hands_over),
 		cmocka_unit_test(an_active_whose_lease_the_kernel_has_ended_yields),
 		cmocka_unit_test(a_new_priority_shifts_the_running_timer),
