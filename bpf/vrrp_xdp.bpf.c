@@ -941,7 +941,7 @@ vx_inline void egress_nd(struct __sk_buff *skb)
 	if (!egress_takes(eth, v))
 		return;
 	vx_mac_copy(eth->src, v->mac);
-	if ((const void *)(p + 1) > (const void *)(long)skb->data_end ||
+	if ((const void *)(p + 1) > (const void *)(long)skb->data_end || vx_host16(p->ip.len) < sizeof(p->na) ||
 	    p->na.opt.type != (m->type == ND_SOLICIT ? ND_OPT_SOURCE_MAC : ND_OPT_TARGET_MAC) ||
 	    !vx_mac_eq(p->na.opt.mac, v->nic))
 		return;

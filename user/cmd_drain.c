@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUND_US = 20000, WHICH_MAX = 80 };
+enum { ROUND_MS = 20, WHICH_MAX = 80 };
 
 /* Joins the arrays @key of all controllers' answers. */
 struct gather {
@@ -62,12 +62,13 @@ static json_int_t heard(const json_t *stats, const char *name)
 static bool another_took_over(const json_t *router, const json_t *before)
 {
 	const char *name = str(router, "name");
-	double wait_s = 4 * json_number_value(json_object_get(router, "advert_int_ms")) / 1e3 + 1, waited_s;
+	double wait_ms = 4 * json_number_value(json_object_get(router, "advert_int_ms")) + 1000;
+	int rounds = (int)(wait_ms / ROUND_MS) + 1;
 	bool yes = false;
 	json_t *now;
 
-	for (waited_s = 0; !yes && waited_s < wait_s; waited_s += ROUND_US / 1e6) {
-		usleep(ROUND_US);
+	while (!yes && rounds--) {
+		usleep(ROUND_MS * 1000);
 		now = ask("stats", "virtual_routers");
 		yes = heard(now, name) > heard(before, name);
 		json_decref(now);

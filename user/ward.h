@@ -48,7 +48,7 @@ struct ward_will {
 	size_t len;
 };
 /* Adds one to those of its slot. 0, or -ENOSPC. */
-int ward_will(const struct ward_will *w);
+int ward_will(const struct ward_will *in);
 void ward_forget(uint32_t slot);
 
 /* By how much the controller may be late from now on; 0: nothing is Active. */

@@ -266,7 +266,7 @@ static void heard_lapsed(struct router *r)
 }
 
 /* 1.7: a better router's advert is the end of all answers, whether or not the controller runs. */
-void check_yields(const struct router *r, const struct frame *f)
+void check_yields(struct router *r, const struct frame *f)
 {
 	if (f->priority && decide_yields(r->dp.cfg.priority, &r->dp.cfg.src, f->priority, &sim.r[f->src].addr) &&
 	    answers(r) && mutant == MUTANT_NONE)

@@ -219,7 +219,7 @@ bool answers(struct router *r);
 void check_before(uint64_t at_ns);
 void check_after(void);
 void check_heard(struct router *r, const struct frame *f);
-void check_yields(const struct router *r, const struct frame *f);
+void check_yields(struct router *r, const struct frame *f);
 void check_sent(struct router *r, uint8_t priority);
 void check_state(struct router *r, enum fsm_state from);
 void check_role(struct router *r, uint64_t role);
