@@ -285,6 +285,8 @@ static int fill_spawn(struct spawn *s, const struct exec_cmd *cmd, char *const *
 		s->argv[n++] = (char *)cmd->extra[i]; /* execve() only reads it */
 	if (cmd->extra && cmd->extra[i])
 		return -E2BIG;
+	if (!n)
+		return -EINVAL;
 	s->cmd = cmd;
 	s->env = env;
 	s->null_fd = null_fd;

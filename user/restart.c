@@ -26,6 +26,7 @@ static bool handed, rehearsing;
 /* The name, not the file behind it: an upgrade puts another file there. */
 static void find_path(void)
 {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): that is how getauxval() gives a pointer */
 	const char *name = (const char *)getauxval(AT_EXECFN);
 	char dir[PATH_MAX];
 	int n = -1;
@@ -44,7 +45,7 @@ void restart_init(char *argv[])
 	int err;
 
 	find_path();
-	for (n = 0; argv[n] && n < EXEC_ARGS_MAX; n++) /* a parser of flags changes their order */
+	for (n = 0; n < EXEC_ARGS_MAX && argv[n]; n++) /* a parser of flags changes their order */
 		words[n] = argv[n];
 	if (argv[n])
 		path[0] = '\0';
@@ -108,7 +109,8 @@ static char **env_with(char *more)
 	env = calloc(n + 2, sizeof(*env));
 	if (!env)
 		return NULL;
-	memcpy(env, environ, n * sizeof(*env));
+	if (n)
+		memcpy(env, environ, n * sizeof(*env));
 	env[n] = more;
 	return env;
 }

@@ -615,14 +615,15 @@ void track_procs_start(struct track_procs *ps)
 
 static void hand_pids(struct hand *h, struct pids *p)
 {
+	bool out = h->out;
 	size_t n = p->n, i;
 
 	hand_count(h, &n, PIDS_MAX);
 	for (i = 0; i < n; i++) {
-		pid_t pid = h->out ? p->v[i] : 0;
+		pid_t pid = i < p->n ? p->v[i] : 0;
 
 		HAND(h, pid);
-		if (!h->out && pid)
+		if (!out && pid)
 			pids_set(p, pid, true);
 	}
 }
@@ -632,15 +633,19 @@ static void hand_proc(struct hand *h, struct proc *p)
 {
 	uint64_t at_ns = p->timer.index ? p->timer.at_ns : 0;
 	bool same = track_hand_name(h, p->conf ? p->conf->name : "");
-	struct pids now = h->out ? p->now : (struct pids){ 0 };
 	struct proc in = *p;
+	bool out = h->out;
+	struct pids now = { 0 };
+
+	if (out)
+		now = p->now;
 
 	HAND(h, in.told);
 	HAND(h, in.value);
 	HAND(h, in.last);
 	HAND(h, at_ns);
 	hand_pids(h, &now);
-	if (h->out)
+	if (out)
 		return;
 	if (!p->conf || !same) {
 		free(now.v);
