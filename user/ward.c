@@ -310,6 +310,8 @@ void ward_limit(uint64_t limit_ns, uint64_t now_ns)
 	if (limit_ns == old_ns)
 		return;
 	store(&me.page->limit_ns, limit_ns);
+	if (me.resting) /* ward_sleep() makes the deadline */
+		return;
 	store(&me.page->deadline_ns, limit_ns ? now_ns + limit_ns : UINT64_MAX);
 	if (limit_ns && (!old_ns || limit_ns < old_ns))
 		wake();
