@@ -134,11 +134,21 @@ static void set_timerfd(struct loop *l)
 	timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
+static uint64_t go_on(const struct loop *l)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (l->woke)
+		l->woke(l->arg, now_ns);
+	return now_ns;
+}
+
 /* A callback may remove any descriptor, see loop_del(). */
 static void dispatch(struct loop *l, struct epoll_event *ready, int n)
 {
 	enum loop_prio p;
 	struct loop_io *io;
+	uint64_t now_ns;
 	int i;
 
 	l->ready = ready;
@@ -147,8 +157,9 @@ static void dispatch(struct loop *l, struct epoll_event *ready, int n)
 		for (i = 0; i < n; i++) {
 			io = ready[i].data.ptr;
 			if (io && io->prio == p) {
+				now_ns = go_on(l);
 				ready[i].data.ptr = NULL; /* the callback may free it */
-				io->fn(io->arg, ready[i].events, loop_now_ns());
+				io->fn(io->arg, ready[i].events, now_ns);
 			}
 		}
 	}
@@ -188,14 +199,14 @@ int loop_run(struct loop *l)
 		err = n < 0 ? -errno : 0;
 		if (err && err != -EINTR)
 			return err;
-		if (l->woke)
-			l->woke(l->arg, loop_now_ns());
 		if (n > 0)
 			dispatch(l, ready, n);
-		now = loop_now_ns();
+		now = go_on(l);
 		/* stopped and continued: what came meanwhile goes before what is due (SEC-29) */
-		while (!err && (t = timer_expire(&l->timers, now)))
+		while (!err && (t = timer_expire(&l->timers, now))) {
 			t->fn(t->arg, now);
+			go_on(l);
+		}
 		l->turn_end(l->arg, now);
 	}
 	return l->stop_signal;

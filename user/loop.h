@@ -23,7 +23,7 @@ struct loop_io {
 struct loop {
 	struct timer_queue timers;
 	void (*turn_end)(void *arg, uint64_t now_ns);
-	void (*woke)(void *arg, uint64_t now_ns);    /* before anything is looked at; NULL: nobody asks */
+	void (*woke)(void *arg, uint64_t now_ns);    /* before each of what there is to do; NULL: nobody asks */
 	void (*sleeps)(void *arg, uint64_t next_ns); /* until then, or an event; NULL: nobody asks */
 	void (*rests)(void);                         /* what comes now in this turn may take long; NULL: nobody asks */
 	void *arg;                                   /* borrowed, of these three */

@@ -231,6 +231,7 @@ static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
 		r->cause_ns = ev->at_ns;
 		r->wants_ns = 0;
 		r->all->news = true;
+		ward_alive(loop_now_ns()); /* thousands may change in one turn, each with its lines for the log */
 		if (r->fsm.state != FSM_ACTIVE) {
 			vr_tell_role(r);
 			log_silence(r, ev);

@@ -4,6 +4,7 @@
 
 #include "arp.h"
 #include "log.h"
+#include "ward.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -374,6 +375,7 @@ void vr_follow(struct vr *r, uint64_t now_ns)
 
 	if (deaf(r->all))
 		return;
+	ward_alive(loop_now_ns()); /* there may be thousands to look at */
 	follow_one(r, now_ns);
 	changed = held != !!r->own_hold || quiet != r->own_quiet;
 	for (i = 0; r->group && changed && i < r->group->n; i++)
@@ -767,6 +769,7 @@ void vrs_relearn(struct vrs *v)
 	int err;
 
 	v->resync = true; /* half of the truth is not told */
+	ward_rest();      /* of thousands of routers, and of all links and addresses */
 	for (i = 0; i < v->nifs; i++) {
 		v->ifs[i]->present = false;
 		v->ifs[i]->naddrs = 0;
@@ -813,8 +816,10 @@ void vrs_on_resync(void *arg, uint64_t now_ns)
 /* What an interface that was renamed had under its other name is not told again. */
 static void reread(struct vrs *v)
 {
-	int err = nl_dump(v->nl);
+	int err;
 
+	ward_rest();
+	err = nl_dump(v->nl);
 	v->reread = false;
 	if (err)
 		log_err("cannot read links and addresses: %s", strerror(-err));

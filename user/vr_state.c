@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "prio.h"
+#include "ward.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -301,21 +302,28 @@ static void tell_group(struct vrs *v, struct vr_group *g)
 
 void vrs_tell(struct vrs *v)
 {
+	uint64_t now_ns;
 	size_t i;
 
 	v->news = false;
 	if (v->stopping)
 		return;
 	for (i = 0; i < v->nvr; i++) {
+		if (!tell_router(v->vr[i]))
+			continue;
+		now_ns = loop_now_ns();
+		ward_alive(now_ns); /* the guardian's patience is shorter than the time to the next advert may be */
 		/* Starting hundreds of scripts takes longer than the lease of a short interval: adverts go in between. */
-		if (tell_router(v->vr[i]) && loop_now_ns() >= timer_next(&v->loop->timers)) {
+		if (now_ns >= timer_next(&v->loop->timers)) {
 			v->news = true;
-			loop_stay_awake(v->loop, loop_now_ns() + VX_NS_PER_MS);
+			loop_stay_awake(v->loop, now_ns + VX_NS_PER_MS);
 			return;
 		}
 	}
-	for (i = 0; i < v->ngroups; i++)
+	for (i = 0; i < v->ngroups; i++) {
 		tell_group(v, &v->groups[i]);
+		ward_alive(loop_now_ns());
+	}
 }
 
 void vrs_tell_again(struct vrs *v)

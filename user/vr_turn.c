@@ -11,6 +11,8 @@
 
 #define LATE_MAX_NS (100 * VX_NS_PER_MS)
 
+enum { COMMIT_PART = 200 };
+
 static void queue_adverts(struct vr *r, bool prio0)
 {
 	struct vx_addr peer;
@@ -142,16 +144,28 @@ static void say_failed(const struct vrs *v, const struct nl_change *c, const str
 			c->route ? c->route->text : c->rule->text, strerror(-c->err));
 }
 
+/* Thousands take longer than the guardian has patience. */
+static void commit_parts(struct vrs *v)
+{
+	size_t done, n;
+	int err;
+
+	for (done = 0; done < v->nchanges; done += n) {
+		n = v->nchanges - done < COMMIT_PART ? v->nchanges - done : COMMIT_PART;
+		err = nl_commit(v->nl, v->changes + done, n);
+		if (err)
+			log_err("route netlink failed: %s", strerror(-err));
+		ward_alive(loop_now_ns());
+	}
+}
+
 void vrs_commit(struct vrs *v)
 {
 	size_t i;
-	int err;
 
 	if (!v->nchanges)
 		return;
-	err = nl_commit(v->nl, v->changes, v->nchanges);
-	if (err)
-		log_err("route netlink failed: %s", strerror(-err));
+	commit_parts(v);
 	nl_settle(v->nl, v->changes, v->nchanges); /* invariant 6 */
 	for (i = 0; i < v->nchanges; i++) {
 		const struct nl_change *c = &v->changes[i];
@@ -364,6 +378,7 @@ static void carry_out(struct vrs *v)
 			r->became_active++;
 			vr_announce_arm(r, at_ns[3]);
 			log_claim(r, at_ns);
+			ward_alive(loop_now_ns());
 		} else if (r->pending & FSM_ACT_ANSWER_LOWER) {
 			vr_announce_arm_lower(r, at_ns[3]);
 		}
