@@ -734,6 +734,7 @@ int vrs_start(struct vrs *v)
 	vrs_arm_delay(v);
 	for (i = 0; i < v->nvr; i++)
 		v->vr[i]->fsm.since_ns = v->start_ns;
+	ward_rested(v->start_ns); /* all interfaces are open */
 	vrs_follow_all(v);
 	vrs_flush(v, v->start_ns);
 	return 0;

@@ -310,7 +310,7 @@ void ward_limit(uint64_t limit_ns, uint64_t now_ns)
 	if (limit_ns == old_ns)
 		return;
 	store(&me.page->limit_ns, limit_ns);
-	if (me.resting) /* ward_sleep() makes the deadline */
+	if (me.resting) /* ward_rested() or ward_sleep() makes the deadline */
 		return;
 	store(&me.page->deadline_ns, limit_ns ? now_ns + limit_ns : UINT64_MAX);
 	if (limit_ns && (!old_ns || limit_ns < old_ns))
@@ -337,6 +337,12 @@ void ward_rest(void)
 {
 	me.resting = true;
 	store(&me.page->deadline_ns, UINT64_MAX);
+}
+
+void ward_rested(uint64_t now_ns)
+{
+	if (me.resting)
+		ward_sleep(now_ns);
 }
 
 bool ward_fenced(uint64_t now_ns, uint64_t *away_ns)

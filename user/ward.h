@@ -56,8 +56,9 @@ void ward_limit(uint64_t limit_ns, uint64_t now_ns);
 /* It runs, and goes on running; it goes to sleep until @next_ns. */
 void ward_alive(uint64_t now_ns);
 void ward_sleep(uint64_t next_ns);
-/* What comes now is known to take long: until ward_sleep() only death and SIGSTOP count. */
+/* What comes now is known to take long: until ward_rested() or ward_sleep() only death and SIGSTOP count. */
 void ward_rest(void);
+void ward_rested(uint64_t now_ns);
 /* Whether the guardian has fenced since the last call; *@away_ns: for how long the controller was away. */
 bool ward_fenced(uint64_t now_ns, uint64_t *away_ns);
 
