@@ -512,7 +512,7 @@ static void read_messages(struct nl *nl, size_t len)
 }
 
 /* Not without end: somebody who changes addresses all the time must not keep adverts from being sent. */
-void nl_read(struct nl *nl)
+bool nl_read(struct nl *nl)
 {
 	ssize_t n;
 	int i;
@@ -529,8 +529,9 @@ void nl_read(struct nl *nl)
 			continue;
 		}
 		nl->deleted_from = nl->deleted_to = 0; /* what has not been told by now never will be */
-		return;
+		return true;
 	}
+	return false;
 }
 
 /* ---- questions ---- */

@@ -78,7 +78,8 @@ int nl_new(struct nl **out, const struct nl_ops *ops);
 void nl_free(struct nl *nl);
 /* Readable as long as there are notifications for nl_read(), which takes some milliseconds' worth of them. */
 int nl_fd(const struct nl *nl);
-void nl_read(struct nl *nl);
+/* Whether that was all. After a loss the kernel tells nothing until it was, and what was left is older than any dump. */
+bool nl_read(struct nl *nl);
 /* Tells all links and addresses, of both families, through the callbacks. 0 or -errno. */
 int nl_dump(struct nl *nl);
 

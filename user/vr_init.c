@@ -727,9 +727,8 @@ int vrs_start(struct vrs *v)
 		return 1;
 	track_start(v->track);
 	vrs_statics(v, v->conf, v->statics, false);
-	vrs_on_netlink(
-		v, 0,
-		0); /* what has changed since the dump; our attachments and static addresses, a router's source maybe, among it */
+	/* what has changed since the dump; our attachments and static addresses, a router's source maybe, among it */
+	vrs_read_news(v);
 	v->start_ns = loop_now_ns();
 	vrs_arm_delay(v);
 	for (i = 0; i < v->nvr; i++)

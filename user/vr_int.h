@@ -86,6 +86,8 @@ void vrs_on_rule_gone(void *arg, const struct nl_rule_key *k);
 void vrs_on_lost(void *arg);
 void vrs_on_resync(void *arg, uint64_t now_ns);
 void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns);
+/* All that there are now, where somebody relies on it. */
+void vrs_read_news(struct vrs *v);
 
 /* Learns from the kernel how interfaces and addresses are, and takes nothing for granted of what Active routers have installed. */
 void vrs_relearn(struct vrs *v);

@@ -13,6 +13,8 @@
 #define SETTLE_LOOK_NS  (20 * VX_NS_PER_MS)
 #define RESYNC_AGAIN_NS VX_NS_PER_S
 
+enum { READS_MAX = 100 };
+
 struct vr_if *vrs_if(const struct vrs *v, const char *name)
 {
 	size_t i;
@@ -809,8 +811,11 @@ static void resync(struct vrs *v)
 
 void vrs_on_resync(void *arg, uint64_t now_ns)
 {
+	struct vrs *v = arg;
+
 	(void)now_ns;
-	resync(arg);
+	v->resync = true; /* again nobody acts before all has been told */
+	resync(v);
 }
 
 /* What an interface that was renamed had under its other name is not told again. */
@@ -825,15 +830,30 @@ static void reread(struct vrs *v)
 		log_err("cannot read links and addresses: %s", strerror(-err));
 }
 
+/* @all: they have been read to the end. */
+static void take_news(struct vrs *v, bool all)
+{
+	if (v->resync && all)
+		resync(v);
+	if (v->reread)
+		reread(v);
+}
+
 void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns)
 {
 	struct vrs *v = arg;
 
 	(void)events;
 	(void)now_ns;
-	nl_read(v->nl);
-	if (v->resync)
-		resync(v);
-	if (v->reread)
-		reread(v);
+	take_news(v, nl_read(v->nl));
+}
+
+void vrs_read_news(struct vrs *v)
+{
+	bool all = false;
+	int i;
+
+	for (i = 0; i < READS_MAX && !all; i++)
+		all = nl_read(v->nl);
+	take_news(v, all);
 }

@@ -647,9 +647,8 @@ int vrs_reload(struct vrs *v, const struct conf *conf)
 		err = notify_reload(v->notify, conf);
 	if (err)
 		log_err("cannot set up scripts and notifications anew: %s", strerror(-err));
-	vrs_on_netlink(
-		v, 0,
-		0); /* our own attachments and removals, before they can be mistaken for somebody's of what comes now */
+	/* our own attachments and removals, before they can be mistaken for somebody's of what comes now */
+	vrs_read_news(v);
 	vrs_xdp_reload(v);
 	v->reloading = false;
 	v->news = true; /* a group may be new whose members stay what they are */
