@@ -20,7 +20,7 @@ enum {
 	MAX_CLIENTS = 16,
 	MAX_MEMBERS = MAX_CLIENTS / 2, /* of the group: those that say nothing must not lock out root */
 	MAX_ACCEPTS = 16,              /* in one turn: anybody can connect, and the loop has other work */
-	REQUEST_MAX = 64,
+	REQUEST_MAX = 128,             /* with the name of an instance in it */
 	ANSWER_TIMEOUT_S = 5,
 	MAX_ANSWER = 64 << 20
 };

@@ -258,6 +258,20 @@ static void match_routers(struct reload *l)
 	}
 }
 
+/* The operator's word holds also for a router that has to be made anew. */
+static bool is_drained(const struct vrs *v, const struct conf_vr *c)
+{
+	size_t i;
+
+	for (i = 0; i < v->nvr; i++) {
+		const struct conf_vr *o = v->vr[i]->conf;
+
+		if (o->vrid == c->vrid && o->family == c->family && !strcmp(o->ifname, c->ifname))
+			return v->vr[i]->drained;
+	}
+	return false;
+}
+
 static int prepare_router(struct reload *l, size_t i)
 {
 	struct next *n = &l->next[i];
@@ -272,6 +286,7 @@ static int prepare_router(struct reload *l, size_t i)
 	l->vr[i] = vr_new(l->v, &l->conf->vrs[i]);
 	if (!l->vr[i])
 		return -ENOMEM;
+	l->vr[i]->drained = is_drained(l->v, &l->conf->vrs[i]);
 	if (!dp_loaded(l->v->dp)) /* see vrs_dp_ready() */
 		return 0;
 	err = dp_watch_init(l->v->dp, l->vr[i]->slot);
