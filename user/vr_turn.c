@@ -11,7 +11,7 @@
 
 #define LATE_MAX_NS (100 * VX_NS_PER_MS)
 
-enum { COMMIT_PART = 200 };
+enum { COMMIT_PART = 64 };
 
 static void queue_adverts(struct vr *r, bool prio0)
 {
@@ -336,6 +336,7 @@ static void flush_announcements(struct vrs *v)
 
 		if (r->fsm.state != FSM_ACTIVE || r->ended)
 			continue;
+		ward_alive(loop_now_ns());
 		if (r->pending & FSM_ACT_CLAIM || all)
 			vr_announce_installed(r);
 		if (r->pending & FSM_ACT_CLAIM)

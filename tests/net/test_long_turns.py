@@ -64,3 +64,18 @@ def test_the_guardian_waits_during_a_start_and_a_reload_whatever_that_changes_of
     crowd.proc.wait_log("Reload finished", since=since, timeout=20)
     assert transitions(crowd.proc, since) == ["Active -> Initialize"] * (ROUTERS - 1)
     assert crowd.fenced() == []
+
+
+def test_the_guardian_waits_while_thousands_of_addresses_are_added(lab):
+    """Beside a router that is Active already, with an interval that is shorter than that takes."""
+    plain = "".join(line for line in INSTANCE.splitlines(keepends=True) if "notify" not in line)
+    text = plain.format(n=1, priority=255, seconds=0.02)
+    for n in range(2, 102):
+        vips = "\n".join(f"10.80.{n}.{i}/32" for i in range(1, 21))
+        text += plain.replace("10.77.1.{n}/24", vips).format(n=n, priority=200, seconds=0.1)
+    conf = lab.tmp / "r1.conf"
+    conf.write_text(text, encoding="ascii")
+    r1 = lab.start_vrrp_xdp("r1", ["run", "-f", conf, "--mode", "native"])
+    r1.wait_log("V101: Backup -> Active", timeout=20)
+    assert r1.stop() == 0
+    assert [line for line in r1.log if "has hung" in line] == []
