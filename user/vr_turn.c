@@ -394,7 +394,7 @@ static void carry_out(struct vrs *v)
 /* ---- the guardian ---- */
 
 /*
- * It has fenced: every Active router is Backup now, before it hears what the others have said meanwhile. That is for a Backup, and priority 0
+ * It has fenced: every such router is Backup now, before it hears what the others have said meanwhile. That is for a Backup, and priority 0
  * has to leave also if one of them took over: an advert that left behind the guardian's may have made it yield since.
  */
 static void heed_guardian(struct vrs *v, uint64_t now_ns)
@@ -406,7 +406,8 @@ static void heed_guardian(struct vrs *v, uint64_t now_ns)
 	if (!ward_fenced(now_ns, &away_ns))
 		return;
 	for (i = 0; i < v->nvr; i++) {
-		if (v->vr[i]->fsm.state != FSM_ACTIVE)
+		/* one that was only about to claim its addresses has not been: no will has left for it, and its lease holds */
+		if (v->vr[i]->fsm.state != FSM_ACTIVE || !dp_role_ended(v->dp, v->vr[i]->slot))
 			continue;
 		if (!said)
 			log_warn("this controller was stopped or hung for %.1f ms; its guardian has handed over for it",
