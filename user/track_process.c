@@ -634,19 +634,17 @@ static void hand_proc(struct hand *h, struct proc *p)
 	uint64_t at_ns = p->timer.index ? p->timer.at_ns : 0;
 	bool same = track_hand_name(h, p->conf ? p->conf->name : "");
 	struct proc in = *p;
-	bool out = h->out;
 	struct pids now = { 0 };
-
-	if (out)
-		now = p->now;
 
 	HAND(h, in.told);
 	HAND(h, in.value);
 	HAND(h, in.last);
 	HAND(h, at_ns);
-	hand_pids(h, &now);
-	if (out)
+	if (h->out) {
+		hand_pids(h, &p->now);
 		return;
+	}
+	hand_pids(h, &now);
 	if (!p->conf || !same) {
 		free(now.v);
 		return;
