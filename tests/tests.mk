@@ -131,7 +131,7 @@ FUZZ := conf frame reply nl ctl
 fuzz_conf_SRC := $(CONF_SRC)
 fuzz_nl_SRC := user/nl.c user/nl_build.c
 fuzz_nl_LIBS := libmnl
-fuzz_ctl_SRC := user/ctl.c user/loop.c user/timer.c
+fuzz_ctl_SRC := user/ctl.c user/hand.c user/loop.c user/timer.c
 fuzz_ctl_LIBS := jansson
 fuzz_command = $(CLANG) $(if $(filter %/fuzz_$(1),$(FUZZ_BPF)),-Itests/shim) $(UNIT_CPPFLAGS) $(SAN) -fsanitize=fuzzer \
 	tests/fuzz/fuzz_$(1).c $(fuzz_$(1)_SRC) $(if $(fuzz_$(1)_LIBS),$(shell $(PKG_CONFIG) --cflags --libs $(fuzz_$(1)_LIBS)))
