@@ -74,6 +74,11 @@ class Pair:
     def settle(self, timeout=30):
         self.lab.wait_until(lambda: active_routers(self.lab) == ["r1"] and self.lab.state("r2") == "Backup", timeout, "r1 alone")
 
+    def reached(self):
+        """Two that were apart have both announced the address, and the host may believe the wrong one until it asks again."""
+        self.lab.wait_until(lambda: self.lab.run("client", f"ping -c 1 -W 1 {self.lab.VIP}", check=False).returncode == 0, 15,
+                            "an echo reply")
+
     def footprints(self):
         return {router: footprint(self.lab, router, proc) for router, proc in self.proc.items()}
 
@@ -160,6 +165,7 @@ def faults(seconds, seed, say):
                 getattr(pair, name)(router, rng)
                 pair.settle()
                 if sum(counts.values()) % 20 == 0:
+                    pair.reached()
                     assert_settled(lab, pair.client, "r1", ["r2"])
             except (LabError, AssertionError) as e:
                 raise LabError(f"seed {seed}, fault {sum(counts.values())}: {name} of {router}: {e}") from e
