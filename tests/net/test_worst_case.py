@@ -50,7 +50,8 @@ def test_a_goodbye_of_somebody_else_is_no_reason_to_take_over(lab):
     client.send(*[forged(priority=0)] * 50)
     client.fence(["r2"])
     change = moved(before, counters(lab, "r2"))
-    assert change["rx_prio0"] == change["rx_absorbed"] == 50
+    assert change["rx_prio0"] == 50
+    assert change["rx_absorbed"] >= 50, "one was news"  # some adverts of r1, which answers, are absorbed as well
     client.hears_nothing("r2", 1)
     assert transitions(r2) == ["Initialize -> Backup"]
     assert r1.stop() == 0
