@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 enum { STEP_CONNECT, STEP_SEND, STEP_END, STEP_HANGUP, STEP_READ, STEP_KINDS };
-enum { CLIENTS = 20, LINE_MAX = 62, SERVED = 16, LONG_ANSWER = 1 << 18, LAST_TURNS = 8 };
+enum { CLIENTS = 20, LINE_MAX = 126, SERVED = 16, LONG_ANSWER = 1 << 18, LAST_TURNS = 8 };
 
 static struct {
 	struct loop loop;
