@@ -118,11 +118,11 @@ def flood(program, kind, rate, seconds=FLOOD_S):
         watch.stop()
         # a filter, or the capture would be what is flooded
         pcap = lab.capture("client", capture_filter=f"ip proto 112 and (ether src {lab.mac('r1')} or ether src {lab.mac('r2')})")
-        before, t = cpu_s(proc["r1"].pid), time.monotonic()
+        before, t, since = cpu_s(proc["r1"].pid), time.monotonic(), time.time()
         sent = lab.run("client2", [FLOOD, "eth0", rate, seconds, forged(lab)[kind].hex()], timeout=seconds + 20)
-        used, t = cpu_s(proc["r1"].pid) - before, time.monotonic() - t
+        used, t, until = cpu_s(proc["r1"].pid) - before, time.monotonic() - t, time.time()
         rows = tshark_fields(pcap.stop(), ["frame.time_epoch", "eth.src", "vrrp.prio"])
-    mine = [float(row[0]) for row in rows if row[1] == lab.mac("r1")]
+    mine = [since, *(at for at in (float(row[0]) for row in rows if row[1] == lab.mac("r1")) if since < at < until), until]
     taken = any(row[1] == lab.mac("r2") for row in rows)
     return max(b - a for a, b in zip(mine, mine[1:])) * 1e3, int(taken), 100 * used / t, sent
 
