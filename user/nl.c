@@ -687,7 +687,7 @@ static int read_acks(struct nl *nl, struct nl_change *changes, size_t n, uint32_
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 			uint32_t i = nlh->nlmsg_seq - first;
 
-			if (nlh->nlmsg_type != NLMSG_ERROR || i >= n)
+			if (nlh->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*e) || i >= n)
 				continue;
 			if (e->error)
 				changes[i].err = e->error;
