@@ -418,6 +418,11 @@ class Lab:
         self._procs.append(proc)
         return proc
 
+    def forget(self, proc):
+        """Closes what belongs to a program that has ended: thousands of them are more than a process may have open."""
+        self._procs.remove(proc)
+        proc.close()
+
     def start_vrrp_xdp(self, router, args):
         """vrrp-xdp with these arguments, as a list or as one string."""
         if not BINARY.exists():

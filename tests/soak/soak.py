@@ -68,6 +68,8 @@ class Pair:
         self.settle()
 
     def start(self, router):
+        if router in self.proc:
+            self.lab.forget(self.proc[router])
         self.proc[router] = attach(self.lab, router, None, "--handover-skew", 0.001, advert_ms=self.advert_ms)
         self.proc[router].wait_log("Initialize -> ")
 
