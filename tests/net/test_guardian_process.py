@@ -54,7 +54,11 @@ def test_as_the_first_process_of_a_container(lab):
     script.write_text(SCRIPT.format(orphan=orphan), encoding="ascii")
     script.chmod(0o755)
     conf.write_text(FILE.format(vip=lab.VIP_CIDR, script=script), encoding="ascii")
-    shell = lab.popen("r1", ["unshare", "--pid", "--fork", "--mount-proc", str(BINARY), "run", "-f", conf, "--mode", "skb"])
+    # not --mount-proc: where "/" is no mount point, as in a plain chroot, everybody would get that /proc
+    enter = ("mount --make-rslave / 2>/dev/null || mount --make-rslave /proc && mount -t proc proc /proc && "
+             'exec "$@"')
+    shell = lab.popen("r1", ["unshare", "--pid", "--fork", "--mount", "--propagation", "unchanged", "sh", "-c", enter, "sh",
+                             str(BINARY), "run", "-f", conf, "--mode", "skb"])
     shell.wait_log("-> Active")
     guardian, controller = family(shell.pid)[1:3]
     assert fields(guardian)["NSpid"].split()[-1] == "1"

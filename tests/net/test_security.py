@@ -216,7 +216,7 @@ time.sleep(60)
 def test_members_that_say_nothing_do_not_lock_out_root(lab):
     _, proc = run(lab, "r1", config(globals=f"xdp_control_group {GROUP}"))
     proc.wait_log("-> Active")
-    silent = lab.popen("r1", ["setpriv", f"--reuid={NOBODY}", f"--regid={GROUP}", "--clear-groups", "/usr/bin/python3", "-c", SILENT])
+    silent = lab.popen("r1", ["setpriv", f"--reuid={NOBODY}", f"--regid={GROUP}", "--clear-groups", "/usr/bin/python3", "-I", "-c", SILENT])
     silent.wait_log("connected")
     assert answers(cli(lab, "r1", "status"))
 
@@ -240,7 +240,7 @@ def test_strangers_that_connect_all_the_time_delay_no_advert(lab):
     _, r2 = run(lab, "r2", config(priority=100))
     r2.wait_log("the Active Router is")
     client = Client(lab)
-    flood = lab.popen("r1", ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", FLOOD])
+    flood = lab.popen("r1", ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-I", "-c", FLOOD])
     flood.wait_log("floods")
     client.wait_advert("r1", count=20)
     assert answers(cli(lab, "r1", "status")), "root is not answered while others connect"
