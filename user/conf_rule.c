@@ -450,8 +450,6 @@ static void print_rest(FILE *f, const struct conf_rule *r)
 {
 	if (r->set & CONF_RULE_PROTOCOL && r->protocol != RTPROT_KEEPALIVED)
 		fprintf(f, " protocol %u", r->protocol);
-	if (r->set & CONF_RULE_PREF)
-		fprintf(f, " preference %u", r->pref);
 	if (r->realms)
 		fprintf(f, " realms %u/%u", r->realms >> 16, r->realms & 0xffff);
 	if (r->suppress_plen >= 0)
@@ -462,6 +460,8 @@ static void print_rest(FILE *f, const struct conf_rule *r)
 		fputs(" no_track", f);
 	if (r->track_group)
 		conf_words_print(f, "track_group", r->track_group);
+	if (r->set & CONF_RULE_PREF) /* last, as where it was assigned and is written behind the rest */
+		fprintf(f, " preference %u", r->pref);
 }
 
 static int print_rule(struct conf *c, struct conf_rule *r)

@@ -403,15 +403,15 @@ static void rules_print_as_they_parse(void **state)
 		{ "ip_proto 17 dport 53 nop priority 9", "inet ipproto 17 dport 53-53 nop preference 9", NULL, 0 },
 		{ "uidrange 0-99 l3mdev priority 9", "inet uidrange 0-99 l3mdev preference 9", NULL, 0 },
 		{ "from 2001:db8::/32 goto 100 priority 9", "from 2001:db8::/32 goto 100 preference 9", NULL, 0 },
-		{ "tunnel-id 7 realms lan/3 table 5 priority 9", "inet tunnel-id 7 table 5 preference 9 realms 7/3",
+		{ "tunnel-id 7 realms lan/3 table 5 priority 9", "inet tunnel-id 7 table 5 realms 7/3 preference 9",
 		  NULL, 0 },
 		{ "table main sup_pl 0 sup_group uplinks priority 9",
-		  "inet table 254 preference 9 suppress_prefixlength 0 suppress_ifgroup 3", NULL, 0 },
-		{ "table 5 protocol zebra no_track priority 9", "inet table 5 protocol 11 preference 9 no_track", NULL,
+		  "inet table 254 suppress_prefixlength 0 suppress_ifgroup 3 preference 9", NULL, 0 },
+		{ "table 5 protocol zebra no_track priority 9", "inet table 5 protocol 11 no_track preference 9", NULL,
 		  0 },
 		{ "from 192.0.2.1 table 5", "from 192.0.2.1/32 table 5", NULL, 0 },
 		{ "goto 9", "inet goto 9", NULL, 0 },
-		{ "table 5 track_group g priority 9", "inet table 5 preference 9 track_group g", NULL, true },
+		{ "table 5 track_group g priority 9", "inet table 5 track_group g preference 9", NULL, true },
 	};
 
 	(void)state;
