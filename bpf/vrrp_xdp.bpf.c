@@ -81,7 +81,7 @@ struct {
 /* Written by user, on start and reload. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 16);
+	__uint(max_entries, VX_TIMERS + 16);
 	__type(key, __u32);
 	__type(value, struct vx_vr_config);
 } vr_config SEC(".maps");
@@ -90,7 +90,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 16);
+	__uint(max_entries, VX_TIMERS + 16);
 	__type(key, __u32);
 	__type(value, __u64);
 } vr_role SEC(".maps");
@@ -98,7 +98,7 @@ struct {
 /* Written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 16);
+	__uint(max_entries, VX_TIMERS + 16);
 	__type(key, __u32);
 	__type(value, struct vx_vr_watch);
 } vr_watch SEC(".maps");
@@ -111,7 +111,7 @@ struct {
 /* Written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 32);
+	__uint(max_entries, VX_TIMERS + 32);
 	__type(key, __u32);
 	__type(value, struct vx_counters);
 } counters SEC(".maps");
@@ -219,18 +219,56 @@ vx_inline void push_bad(struct vx_vr_watch *w, struct vx_event *ev, enum vx_ctr 
 	ev->ctr = VX_CTR_NONE;
 }
 
-static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr_watch *w);
-
-vx_inline void timer_set(struct vx_vr_watch *w, __u64 at_ns, __u64 now_ns)
+/* When the watch of @slot has to be looked at; 0: not before it is armed anew. Global, as the ones below: see advert4_in(). */
+__noinline __u64 watch_due(__u32 slot, __u64 now_ns)
 {
-	w->fire_ns = at_ns;
-	bpf_timer_start(&w->timer, at_ns > now_ns ? at_ns - now_ns : 0, 0);
+	const struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+	__u64 deadline_ns = w ? *(const volatile __u64 *)&w->deadline_ns : 0;
+
+	if (!deadline_ns || w->down_ns == deadline_ns)
+		return 0;
+	if (w->full_ns == deadline_ns)
+		return now_ns + RETRY_NS;
+	if (w->soon_ns == deadline_ns)
+		return deadline_ns + VX_LEAD_NS; /* the interrupt must not hit the controller at work */
+	return deadline_ns > now_ns + VX_LEAD_NS ? deadline_ns - VX_LEAD_NS : deadline_ns;
 }
 
-/* When the timer must fire for a deadline: VX_LEAD_NS early if there is so much time. */
-vx_inline __u64 fire_for(__u64 deadline_ns, __u64 now_ns)
+/* The earliest of those whose timer is that of slot @first; 0: none. */
+__noinline __u64 timer_due(__u32 first, __u64 now_ns)
 {
-	return deadline_ns > now_ns + VX_LEAD_NS ? deadline_ns - VX_LEAD_NS : deadline_ns;
+	__u64 next_ns = 0, at_ns;
+	__u32 i, slot;
+
+	for (i = 0; i < VX_TIMER_SHARE; i++) {
+		slot = first + i * VX_TIMERS;
+		if (!bpf_map_lookup_elem(&vr_watch, &slot))
+			break;
+		at_ns = watch_due(slot, now_ns);
+		if (at_ns && (!next_ns || at_ns < next_ns))
+			next_ns = at_ns;
+	}
+	return next_ns;
+}
+
+vx_inline void timer_set(struct vx_vr_watch *t, __u64 at_ns, __u64 now_ns)
+{
+	t->fire_ns = at_ns;
+	bpf_timer_start(&t->timer, at_ns > now_ns ? at_ns - now_ns : 0, 0);
+}
+
+/*
+ * Starts the timer @t of slot @first. Another CPU may have done so for an earlier time in this very moment, and this start have replaced that one;
+ * its deadline was stored before, so it is seen now. Who starts it last sees all.
+ */
+vx_inline void timer_start(struct vx_vr_watch *t, __u32 first, __u64 at_ns, __u64 now_ns)
+{
+	__u64 due_ns;
+
+	timer_set(t, at_ns, now_ns);
+	due_ns = timer_due(first, now_ns);
+	if (due_ns && due_ns < at_ns)
+		timer_set(t, due_ns, now_ns);
 }
 
 /*
@@ -238,49 +276,43 @@ vx_inline __u64 fire_for(__u64 deadline_ns, __u64 now_ns)
  * read of fire_ns have a full barrier between them here, as the reverse pair has in on_timer(): when both run at once, one
  * of them sees the other, so the timer cannot be lost.
  */
-vx_inline void watch_start(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
+vx_inline void watch_start(__u32 slot, __u64 now_ns)
 {
-	__u64 at_ns = fire_for(deadline_ns, now_ns), fire_ns;
+	__u32 first = slot % VX_TIMERS;
+	struct vx_vr_watch *t = bpf_map_lookup_elem(&vr_watch, &first);
+	__u64 at_ns, fire_ns;
 
-	fire_ns = __sync_fetch_and_add(&w->fire_ns, 0);
-	if (!fire_ns || fire_ns > at_ns)
-		timer_set(w, at_ns, now_ns);
+	if (!t)
+		return;
+	fire_ns = __sync_fetch_and_add(&t->fire_ns, 0);
+	at_ns = watch_due(slot, now_ns);
+	if (at_ns && (!fire_ns || fire_ns > at_ns))
+		timer_start(t, first, at_ns, now_ns);
 }
 
-vx_inline void watch_arm(struct vx_vr_watch *w, __u64 deadline_ns, __u64 now_ns)
+vx_inline void watch_arm(struct vx_vr_watch *w, __u32 slot, __u64 deadline_ns, __u64 now_ns)
 {
 	*(volatile __u64 *)&w->deadline_ns = deadline_ns;
-	watch_start(w, deadline_ns, now_ns);
+	watch_start(slot, now_ns);
 }
 
 /*
- * Starts the timer from its own callback, with @deadline_ns as it was read there; and once more if a priority 0 has brought the deadline
- * forward in this very moment, for the start here may have replaced the one made for that.
+ * Tells the controller what is due of the watch of @slot, once for each deadline: the decision is its own (design: the state machine is in one
+ * place). 0: there is no such slot.
  */
-vx_inline void timer_again(struct vx_vr_watch *w, __u64 deadline_ns, __u64 at_ns, __u64 now_ns)
+__noinline int watch_tell(__u32 slot, __u64 now_ns)
 {
-	__u64 again_ns;
+	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+	struct vx_event ev = { .type = VX_EV_DOWN, .slot = slot };
+	__u64 deadline_ns;
 
-	timer_set(w, at_ns, now_ns);
-	again_ns = *(volatile __u64 *)&w->deadline_ns;
-	if (again_ns && again_ns != deadline_ns && again_ns < at_ns)
-		timer_set(w, again_ns, now_ns);
-}
-
-/* Active_Down_Timer: the decision is the controller's (design: the state machine is in one place). */
-static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr_watch *w)
-{
-	__u64 now_ns = bpf_ktime_get_boot_ns(), deadline_ns;
-	struct vx_event ev = { .type = VX_EV_DOWN, .slot = *slot };
-
-	__sync_lock_test_and_set(&w->fire_ns, 0);
+	if (!w)
+		return 0;
 	deadline_ns = *(volatile __u64 *)&w->deadline_ns;
-	if (!deadline_ns)
-		return 0;
-	if (now_ns + VX_LEAD_NS < deadline_ns) { /* adverts came since it was started */
-		timer_again(w, deadline_ns, deadline_ns - VX_LEAD_NS, now_ns);
-		return 0;
-	}
+	if (!deadline_ns || w->down_ns == deadline_ns || now_ns + VX_LEAD_NS < deadline_ns)
+		return 1;
+	if (w->soon_ns == deadline_ns && now_ns < deadline_ns + VX_LEAD_NS)
+		return 1;
 	ev.at_ns = deadline_ns;
 	ev.adver_ns = w->adver_ns;
 	ev.src = w->src;
@@ -288,11 +320,28 @@ static int on_timer(void *map __attribute__((unused)), __u32 *slot, struct vx_vr
 	if (now_ns < deadline_ns) {
 		ev.type = VX_EV_SOON;
 		push(&ev);
-		timer_again(w, deadline_ns, deadline_ns + VX_LEAD_NS,
-			    now_ns); /* the interrupt must not hit it at work */
-	} else if (!push(&ev)) {
-		timer_set(w, now_ns + RETRY_NS, now_ns);
+		w->soon_ns = deadline_ns;
+	} else if (push(&ev)) {
+		w->down_ns = deadline_ns;
+	} else {
+		w->full_ns = deadline_ns;
 	}
+	return 1;
+}
+
+/* Active_Down_Timer of all the routers that share it, see VX_TIMERS. */
+static int on_timer(void *map __attribute__((unused)), __u32 *key, struct vx_vr_watch *t)
+{
+	__u64 now_ns = bpf_ktime_get_boot_ns(), next_ns;
+	__u32 first = *key, i;
+
+	__sync_lock_test_and_set(&t->fire_ns, 0);
+	for (i = 0; i < VX_TIMER_SHARE; i++)
+		if (!watch_tell(first + i * VX_TIMERS, now_ns))
+			break;
+	next_ns = timer_due(first, now_ns);
+	if (next_ns)
+		timer_start(t, first, next_ns, now_ns);
 	return 0;
 }
 
@@ -315,7 +364,8 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		if (vx_addr_none(&w->src)) /* the first we hear of it is that it leaves */
 			w->src = a->src;
 		w->priority = 0;
-		watch_arm(w, now_ns + decide_handover_ns(cfg->version, cfg->priority, cfg->handover_ns, w->adver_ns),
+		watch_arm(w, ev->slot,
+			  now_ns + decide_handover_ns(cfg->version, cfg->priority, cfg->handover_ns, w->adver_ns),
 			  now_ns);
 		ev->type = VX_EV_PRIO0;
 		return true;
@@ -331,7 +381,8 @@ vx_inline bool backup_advert(struct vx_vr_watch *w, const struct vx_vr_config *c
 		w->priority = a->priority;
 		w->adver_ns = adver_ns;
 	}
-	watch_arm(w, now_ns + decide_down_ns(cfg->version, cfg->priority, cfg->down_adverts, adver_ns), now_ns);
+	watch_arm(w, ev->slot, now_ns + decide_down_ns(cfg->version, cfg->priority, cfg->down_adverts, adver_ns),
+		  now_ns);
 	ev->type = VX_EV_CHANGE;
 	return changed;
 }
@@ -970,30 +1021,28 @@ int vrrp_egress(struct __sk_buff *skb)
 SEC("syscall")
 int vx_timer(struct vx_timer_cmd *cmd)
 {
-	__u32 slot = cmd->slot;
-	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+	__u32 slot = cmd->slot, first = slot % VX_TIMERS;
+	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot), *t = bpf_map_lookup_elem(&vr_watch, &first);
 	long err;
 
-	if (!w)
+	if (!w || !t)
 		return -ENOENT;
 	if (cmd->op == VX_TIMER_SHIFT) {
 		__u64 old_ns = *(volatile __u64 *)&w->deadline_ns, at_ns = old_ns + cmd->deadline_ns;
 
 		/* An advert that comes in between counts from the new priority already: leave what it has set. */
 		if (old_ns && __sync_val_compare_and_swap(&w->deadline_ns, old_ns, at_ns) == old_ns)
-			watch_start(w, at_ns, bpf_ktime_get_boot_ns());
+			watch_start(slot, bpf_ktime_get_boot_ns());
 		return 0;
 	}
-	if (cmd->op == VX_TIMER_CANCEL) {
+	if (cmd->op == VX_TIMER_CANCEL) { /* others may wait for the timer; once more it fires for nothing */
 		*(volatile __u64 *)&w->deadline_ns = 0;
-		bpf_timer_cancel(&w->timer);
-		w->fire_ns = 0;
 		return 0;
 	}
-	err = bpf_timer_init(&w->timer, &vr_watch, CLOCK_BOOTTIME);
+	err = bpf_timer_init(&t->timer, &vr_watch, CLOCK_BOOTTIME);
 	if (err && err != -EBUSY) /* EBUSY: it was done before */
 		return err;
-	err = bpf_timer_set_callback(&w->timer, on_timer);
+	err = bpf_timer_set_callback(&t->timer, on_timer);
 	if (err)
 		return err;
 	w->adver_ns = cmd->adver_ns;
@@ -1001,8 +1050,8 @@ int vx_timer(struct vx_timer_cmd *cmd)
 	w->priority = cmd->priority;
 	w->lower_ns = 0;
 	w->said = 0;
-	w->fire_ns = 0;
-	watch_arm(w, cmd->deadline_ns, bpf_ktime_get_boot_ns());
+	w->soon_ns = w->down_ns = w->full_ns = 0;
+	watch_arm(w, slot, cmd->deadline_ns, bpf_ktime_get_boot_ns());
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 
 #include "base.h"
 
-#define VX_ABI_VERSION 6
+#define VX_ABI_VERSION 7
 
 enum {
 	VX_MAX_VRS = 4096,         /* virtual routers per controller: 255 VRIDs x 16 interfaces */
@@ -168,12 +168,19 @@ struct vx_event {
 
 /*
  * The watch over the Active Router, written by BPF alone. The timer is armed lazily: an advert that moves the deadline
- * later leaves the timer as it is, and the callback, finding that it fired early, starts it for the rest.
+ * later leaves the timer as it is, and the callback, finding that it fired early, starts it for the rest. Slots that are equal modulo
+ * VX_TIMERS share the timer of the first of them: when an Active Router with thousands dies, few interrupts tell of all, and few
+ * timers have to be allocated, which the kernel does without waiting for memory, so that thousands in a row fail (ENOMEM).
  */
+enum { VX_TIMERS = 64, VX_TIMER_SHARE = VX_MAX_VRS / VX_TIMERS };
+
 struct vx_vr_watch {
 	struct bpf_timer timer;
 	__u64 deadline_ns; /* ActiveDown; 0: not watching */
-	__u64 fire_ns;     /* when the armed timer fires; 0: not armed */
+	__u64 fire_ns;     /* when the armed timer fires; 0: not armed. As @timer, of the first that share it only */
+	__u64 soon_ns;     /* the deadline of which VX_EV_SOON was sent, */
+	__u64 down_ns;     /* ... VX_EV_DOWN, */
+	__u64 full_ns;     /* ... and VX_EV_DOWN could not be sent */
 	__u64 last_ns;     /* last advert absorbed */
 	__u64 adver_ns;    /* Active_Adver_Interval as learned */
 	__u64 lower_ns;    /* first advert of lower priority since preemption is delayed (KA-22); 0: none */
@@ -278,6 +285,7 @@ vx_inline __u32 vx_filter_bit6(const struct vx_addr *addr)
 }
 
 _Static_assert(VX_FILTER_BITS == 1 << (32 - 17), "vx_filter_bit() yields 15 bits");
+_Static_assert(VX_TIMERS * VX_TIMER_SHARE == VX_MAX_VRS, "every slot has a timer");
 _Static_assert(VX_MAX_VRS <= 1 << 16, "vx_addr_val.away holds a slot");
 _Static_assert(VX_CTR_COUNT <= 64, "vx_vr_watch.said has a bit per counter");
 _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
@@ -289,8 +297,8 @@ _Static_assert(sizeof(struct vx_vr_config) == 112, "abi: vr_config");
 _Static_assert(sizeof(struct vx_addr_val) == 24, "abi: addr4, addr6");
 _Static_assert(offsetof(struct vx_vr_config, vrid) == 96, "abi: vr_config.vrid");
 _Static_assert(sizeof(struct vx_event) == 56, "abi: event");
-_Static_assert(sizeof(struct vx_vr_watch) == 136, "abi: vr_watch");
-_Static_assert(offsetof(struct vx_vr_watch, src) == 112, "abi: vr_watch.src");
+_Static_assert(sizeof(struct vx_vr_watch) == 160, "abi: vr_watch");
+_Static_assert(offsetof(struct vx_vr_watch, src) == 136, "abi: vr_watch.src");
 _Static_assert(sizeof(struct vx_timer_cmd) == 48, "abi: timer command");
 
 #endif

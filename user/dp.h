@@ -132,7 +132,7 @@ bool dp_role_set(struct dp *dp, uint32_t slot, uint64_t role);
 /* Whether somebody has ended the lease that was set last. */
 bool dp_role_ended(const struct dp *dp, uint32_t slot);
 
-/* Makes the timer of a slot, before any is armed: hundreds at once exhaust the kernel's non-waiting allocator for a moment, so this
+/* Makes the timer of a slot, before any is armed: the kernel does it without waiting for memory and may find none for a moment, so this
  * waits and tries again. Arming allocates nothing afterwards. */
 int dp_watch_init(struct dp *dp, uint32_t slot);
 int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t adver_ns, const struct vx_addr *src,
@@ -140,6 +140,7 @@ int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t ad
 /* Moves a running ActiveDown by @shift_ns (FSM-11). */
 int dp_watch_shift(struct dp *dp, uint32_t slot, int64_t shift_ns);
 int dp_watch_cancel(struct dp *dp, uint32_t slot);
+/* fire_ns is that of the timer which the slot shares. */
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out);
 /* For a row that another router or interface had before. */
 int dp_counters_clear(struct dp *dp, uint32_t row);

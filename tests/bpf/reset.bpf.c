@@ -10,7 +10,7 @@
 /* The map of bpf/vrrp_xdp.bpf.c; the test hands it in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 16);
+	__uint(max_entries, VX_TIMERS + 16);
 	__type(key, __u32);
 	__type(value, struct vx_vr_watch);
 } vr_watch SEC(".maps");
@@ -26,6 +26,7 @@ int reset(struct vx_timer_cmd *cmd)
 	bpf_timer_cancel(&w->timer);
 	w->deadline_ns = 0;
 	w->fire_ns = 0;
+	w->soon_ns = w->down_ns = w->full_ns = 0;
 	w->last_ns = 0;
 	w->adver_ns = 0;
 	for (i = 0; i < VX_EV_LIMITED; i++)

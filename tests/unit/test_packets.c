@@ -284,8 +284,9 @@ static void priority_0_is_not_lost_while_the_timer_is_started_again(void **state
 	assert_int_equal(shim.nev, 0);
 	assert_true(shim_fire(SLOT));
 	assert_int_equal(shim.nev, 1);
-	assert_int_equal(shim.ev[0].at_ns, shim.now_ns);
-	assert_int_equal(shim.now_ns, NOW_NS + DOWN_90 - VX_LEAD_NS + SKEW_90);
+	assert_int_equal(shim.ev[0].type, VX_EV_SOON);
+	assert_int_equal(shim.ev[0].at_ns, NOW_NS + DOWN_90 - VX_LEAD_NS + SKEW_90);
+	assert_int_equal(shim.now_ns, shim.ev[0].at_ns - VX_LEAD_NS);
 }
 
 /* As before, but the hand-over falls into the moment in which the controller is told. */
@@ -352,7 +353,108 @@ static void a_shift_moves_the_deadline_and_the_timer_only_where_it_would_be_late
 	vx_timer(&cancel);
 	vx_timer(&later);
 	assert_int_equal(watch()->deadline_ns, 0);
+	assert_true(shim_fire(SLOT)); /* for nothing: see a_timer_cancelled_stays_silent_until_armed_again */
+	assert_int_equal(shim.nev, 0);
 	assert_false(shim_fire(SLOT));
+}
+
+/* ---- slots that share a timer ---- */
+
+enum { SHARES = SLOT + VX_TIMERS };
+
+static void arm_slot(__u32 slot, __u64 deadline_ns)
+{
+	struct vx_timer_cmd cmd = {
+		.op = VX_TIMER_ARM, .slot = slot, .deadline_ns = deadline_ns, .adver_ns = VX_NS_PER_S
+	};
+
+	assert_int_equal(vx_timer(&cmd), 0);
+}
+
+static void assert_told(__u32 i, enum vx_ev type, __u32 slot, __u64 deadline_ns)
+{
+	assert_true(shim.nev > i);
+	assert_int_equal(shim.ev[i].type, type);
+	assert_int_equal(shim.ev[i].slot, slot);
+	assert_int_equal(shim.ev[i].at_ns, deadline_ns);
+}
+
+static void routers_that_share_a_timer_are_told_each_at_its_own_time(void **state __attribute__((unused)))
+{
+	const __u64 early_ns = NOW_NS + VX_NS_PER_S, late_ns = early_ns + 10 * VX_NS_PER_MS;
+	__u32 first;
+
+	for (first = 0; first < 2; first++) { /* whichever is armed first */
+		start(&backup);
+		arm_slot(first ? SLOT : SHARES, late_ns);
+		arm_slot(first ? SHARES : SLOT, early_ns);
+		assert_int_equal(watch()->fire_ns, early_ns - VX_LEAD_NS);
+		assert_true(shim_fire(SLOT));
+		assert_told(0, VX_EV_SOON, first ? SHARES : SLOT, early_ns);
+		assert_true(shim_fire(SLOT));
+		assert_told(1, VX_EV_DOWN, first ? SHARES : SLOT, early_ns);
+		assert_true(shim_fire(SLOT));
+		assert_told(2, VX_EV_SOON, first ? SLOT : SHARES, late_ns);
+		assert_int_equal(shim.now_ns, late_ns - VX_LEAD_NS);
+		assert_true(shim_fire(SLOT));
+		assert_told(3, VX_EV_DOWN, first ? SLOT : SHARES, late_ns);
+		assert_false(shim_fire(SLOT));
+		assert_int_equal(shim.nev, 4);
+	}
+}
+
+static void routers_that_share_a_timer_and_a_deadline_are_told_by_one_interrupt(void **state __attribute__((unused)))
+{
+	const __u64 at_ns = NOW_NS + VX_NS_PER_S;
+
+	start(&backup);
+	arm_slot(SLOT, at_ns);
+	arm_slot(SHARES, at_ns + VX_LEAD_NS / 2);
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 1);
+	assert_true(shim_fire(SLOT)); /* the other one's turn comes before the first one's fallback */
+	assert_told(1, VX_EV_SOON, SHARES, at_ns + VX_LEAD_NS / 2);
+	shim.now_ns = at_ns + 2 * VX_LEAD_NS; /* late: both fallbacks at once */
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 4);
+	assert_false(shim_fire(SLOT));
+}
+
+static void one_that_is_cancelled_leaves_the_timer_to_the_others(void **state __attribute__((unused)))
+{
+	struct vx_timer_cmd cancel = { .op = VX_TIMER_CANCEL, .slot = SLOT };
+	const __u64 at_ns = NOW_NS + VX_NS_PER_S;
+
+	start(&backup);
+	arm_slot(SHARES, at_ns);
+	arm_slot(SLOT, at_ns);
+	assert_int_equal(vx_timer(&cancel), 0);
+	assert_true(shim_fire(SLOT));
+	assert_int_equal(shim.nev, 1);
+	assert_told(0, VX_EV_SOON, SHARES, at_ns);
+}
+
+static void share_on_another_cpu(void)
+{
+	__u32 slot = SHARES;
+	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
+
+	w->deadline_ns = shim.now_ns + VX_NS_PER_MS;
+}
+
+static void who_starts_a_shared_timer_last_sees_all(void **state __attribute__((unused)))
+{
+	__u64 at_ns;
+
+	start(&backup);
+	arm_slot(SLOT, NOW_NS + VX_NS_PER_S);
+	shim.at_start = share_on_another_cpu;
+	arm_slot(SLOT, NOW_NS + VX_NS_PER_S / 2);
+	assert_null(shim.at_start);
+	at_ns = NOW_NS + VX_NS_PER_MS;
+	assert_int_equal(watch()->fire_ns, at_ns - VX_LEAD_NS);
+	assert_true(shim_fire(SLOT));
+	assert_told(0, VX_EV_SOON, SHARES, at_ns);
 }
 
 /* SEC-15 */
@@ -406,7 +508,10 @@ static void a_timer_cancelled_stays_silent_until_armed_again(void **state __attr
 	start(&backup);
 	assert_int_equal(vx_timer(&cancel), 0);
 	assert_int_equal(watch()->deadline_ns, 0); /* for a callback that is on its way */
+	assert_true(shim_fire(SLOT));              /* others may share it, so it goes on, once */
+	assert_int_equal(shim.nev, 0);
 	assert_false(shim_fire(SLOT));
+	shim.now_ns = NOW_NS;
 	deliver(&backup.frame);
 	assert_int_equal(watch()->fire_ns, NOW_NS + DOWN_90 - VX_LEAD_NS);
 	assert_true(shim_fire(SLOT));
@@ -433,7 +538,7 @@ static void an_advert_behind_the_deadline_is_news_although_nothing_changed(void 
 
 static void a_slot_out_of_range_is_refused(void **state __attribute__((unused)))
 {
-	struct vx_timer_cmd arm = { .op = VX_TIMER_ARM, .slot = SLOTS, .deadline_ns = 1 };
+	struct vx_timer_cmd arm = { .op = VX_TIMER_ARM, .slot = VX_MAX_VRS, .deadline_ns = 1 };
 
 	start(&backup);
 	assert_int_equal(vx_timer(&arm), -2); /* ENOENT */
@@ -530,6 +635,10 @@ int main(void)
 		TEST(an_address_without_its_bit_in_the_filter_is_a_strangers),
 		TEST(an_expiry_that_finds_the_ring_buffer_full_is_tried_again),
 		TEST(a_timer_cancelled_stays_silent_until_armed_again),
+		TEST(routers_that_share_a_timer_are_told_each_at_its_own_time),
+		TEST(routers_that_share_a_timer_and_a_deadline_are_told_by_one_interrupt),
+		TEST(one_that_is_cancelled_leaves_the_timer_to_the_others),
+		TEST(who_starts_a_shared_timer_last_sees_all),
 		TEST(an_advert_behind_the_deadline_is_news_although_nothing_changed),
 		TEST(a_slot_out_of_range_is_refused),
 		TEST(priority_0_starts_the_skew_of_the_learned_interval),

@@ -21,7 +21,7 @@ static struct dp *here; /* the machine at work */
 	((void)(k), _Generic((map)->value, __u64 *                                                                     \
 			     : &here->role, struct vx_vr_config *                                                      \
 			     : &here->cfg, struct vx_vr_watch *                                                        \
-			     : &here->watch, struct vx_counters *                                                      \
+			     : *(const __u32 *)(k) ? NULL : &here->watch, struct vx_counters *                         \
 			     : &here->counters, struct vx_filter *                                                     \
 			     : (struct vx_filter *)NULL, struct vx_vr_ref *                                            \
 			     : (struct vx_vr_ref *)NULL, struct vx_peer_val *                                          \
