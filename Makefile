@@ -66,7 +66,7 @@ build/%.skel.h: build/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@ 2>build/$*.skel.log || { cat build/$*.skel.log >&2; exit 1; }
 
-build/lab/%.bpf.o: tests/lab/%.bpf.c | build/lab
+build/lab/%.bpf.o: tests/lab/%.bpf.c $(wildcard include/*.h tests/lab/*.h) | build/lab
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
@@ -74,7 +74,11 @@ build/lab/%: tests/lab/%.c | build/lab
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE $(ALL_CFLAGS) -pie -o $@ $<
 
-LAB := build/vrrp-xdp build/lab/probe build/lab/flood build/lab/xdp_pass.bpf.o
+build/lab/tally: tests/lab/tally.c tests/lab/tally.h build/lab/tally.bpf.o | build/lab
+	$(call say,CC,$@)
+	$(Q)$(CC) -D_GNU_SOURCE -Iinclude -I. $(ALL_CFLAGS) -pie -o $@ $< -lbpf
+
+LAB := build/vrrp-xdp build/lab/probe build/lab/flood build/lab/xdp_pass.bpf.o build/lab/tally
 
 demo: $(LAB)
 	$(Q)$(PYTHON) tests/demo.py $(if $(PEER),--peer $(PEER))

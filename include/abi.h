@@ -285,7 +285,7 @@ vx_inline __u32 vx_filter_bit6(const struct vx_addr *addr)
 }
 
 _Static_assert(VX_FILTER_BITS == 1 << (32 - 17), "vx_filter_bit() yields 15 bits");
-_Static_assert(VX_TIMERS * VX_TIMER_SHARE == VX_MAX_VRS, "every slot has a timer");
+_Static_assert(VX_TIMERS *VX_TIMER_SHARE == VX_MAX_VRS, "every slot has a timer");
 _Static_assert(VX_MAX_VRS <= 1 << 16, "vx_addr_val.away holds a slot");
 _Static_assert(VX_CTR_COUNT <= 64, "vx_vr_watch.said has a bit per counter");
 _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");

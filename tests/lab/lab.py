@@ -266,6 +266,7 @@ class Lab:
         self.routers = [f"r{n}" for n in range(1, routers + 1)]
         self.hosts = self.routers + [f"client{n if n > 1 else ''}" for n in range(1, clients + 1)]
         self.spaced_links = spaced_links
+        self.lans = [0]
         self.prefix = f"vx-{os.getpid()}-{next(_instances)}"
         self._closers = []
         self._procs = []
@@ -309,18 +310,18 @@ class Lab:
             return 199 + int(host[6:] or 1)
         return 10 + int(host[1:])
 
-    def ip(self, host):
-        return f"10.77.0.{self._number(host)}"
+    def ip(self, host, lan=0):
+        return f"10.77.{lan}.{self._number(host)}"
 
-    def ip6(self, host):
-        return f"fd77::{self._number(host)}"
+    def ip6(self, host, lan=0):
+        return f"fd77:{lan:x}::{self._number(host)}" if lan else f"fd77::{self._number(host)}"
 
     def ll(self, host):
         """The link-local address that the kernel makes of the MAC."""
         return f"fe80::77:ff:fe00:{self._number(host):x}"
 
-    def mac(self, host):
-        return f"02:77:00:00:00:{self._number(host):02x}"
+    def mac(self, host, lan=0):
+        return f"02:77:00:00:{lan:02x}:{self._number(host):02x}"
 
     # -- building
 
@@ -377,14 +378,31 @@ class Lab:
     def _port(host):
         return (f"link set {host} master br0", f"link set dev {host} xdpdrv obj {PASS_OBJECT} sec xdp", f"link set {host} up")
 
-    def set_up(self, host):
-        """Gives eth0 its addresses. No duplicate address detection and no router solicitations: both only cost time here."""
+    def set_up(self, host, lan=0):
+        """Gives eth0, or that of another LAN, its addresses. No duplicate address detection and no router solicitations: both only cost time here."""
         netns = self.netns(host)
-        for scope in ("all", "default", "eth0"):
+        for scope in ("all", "default", f"eth{lan}"):
             base = f"net/ipv6/conf/{scope}"
             set_sysctls(netns, {f"{base}/accept_dad": 0, f"{base}/router_solicitations": 0, f"{base}/accept_ra": 0})
-        self._ip("link set lo up", f"addr add {self.ip(host)}/24 dev eth0", f"addr add {self.ip6(host)}/64 dev eth0",
-                 "link set eth0 up", netns=netns)
+        self._ip("link set lo up", f"addr add {self.ip(host, lan)}/24 dev eth{lan}", f"addr add {self.ip6(host, lan)}/64 dev eth{lan}",
+                 f"link set eth{lan} up", netns=netns)
+
+    def add_lans(self, n):
+        """`n` more LANs: every host gets eth1, eth2.., each with a bridge and ports of its own ("r1-1", "r1-2"..) on "sw"."""
+        for lan in range(len(self.lans), len(self.lans) + n):
+            for i, host in enumerate(self.hosts):
+                port, index = f"{host}-{lan}", 1000 * lan + 100 + i
+                self._ip(f"link add {port} index {index} netns {self.netns('sw')} type veth peer name eth{lan} index {1000 * lan + 99} "
+                         f"address {self.mac(host, lan)} netns {self.netns(host)}")
+            self._ip(f"link add br{lan} type bridge stp_state 0 forward_delay 0 mcast_snooping 0", f"link set br{lan} up",
+                     *(f"link set {host}-{lan} master br{lan}" for host in self.hosts),
+                     *(f"link set dev {host}-{lan} xdpdrv obj {PASS_OBJECT} sec xdp" for host in self.hosts),
+                     *(f"link set {host}-{lan} up" for host in self.hosts), netns=self.netns("sw"))
+            for host in self.hosts:
+                self.set_up(host, lan)
+            for host in self.hosts:
+                self.wait_link(host, up=True, dev=f"eth{lan}")
+            self.lans.append(lan)
 
     # -- programs
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tally OBJECT IFACE,MAC,IP4,IP6...: loads tally.bpf.o onto the interfaces of a client (at most TALLY_IFS). Reads commands from stdin: "reset" forgets
+ * what was seen; "dump" prints it as one line of JSON, times in ns of CLOCK_BOOTTIME:
+ *   {"kind": "dump", "t": now, "rows": [[interface, router, family, vrid, n, first, last, worst gap]...],
+ *    "vips": [[interface, address, router, n, first announced, last announced, answered]...]}
+ * Ends, and takes the program off, at the end of stdin.
+ */
+#include "tests/lab/tally.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int rows_fd, vips_fd, ifs_fd, prog_fd;
+static struct tally_if ifs[TALLY_IFS];
+static int ifindex[TALLY_IFS], nifs;
+static struct tally_row rows[TALLY_ROWS];
+
+static void die(const char *what)
+{
+	fprintf(stderr, "tally: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void parse_if(char *arg)
+{
+	const char *name = strtok(arg, ","), *mac = strtok(NULL, ","), *ip4 = strtok(NULL, ","),
+		   *ip6 = strtok(NULL, ",");
+	struct tally_if *f = &ifs[nifs];
+
+	if (!ip6 ||
+	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", f->mac, f->mac + 1, f->mac + 2, f->mac + 3, f->mac + 4,
+		   f->mac + 5) != 6 ||
+	    inet_pton(AF_INET, ip4, &f->ip4) != 1 || inet_pton(AF_INET6, ip6, &f->ip6) != 1) {
+		fprintf(stderr, "tally: an interface is NAME,MAC,IPV4,IPV6\n");
+		exit(2);
+	}
+	f->no = nifs;
+	ifindex[nifs] = (int)if_nametoindex(name);
+	if (!ifindex[nifs++])
+		die(name);
+}
+
+static void load(const char *path)
+{
+	struct bpf_object *obj = bpf_object__open_file(path, NULL);
+	int i;
+
+	if (!obj || bpf_object__load(obj))
+		die(path);
+	prog_fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "tally"));
+	rows_fd = bpf_object__find_map_fd_by_name(obj, "rows");
+	vips_fd = bpf_object__find_map_fd_by_name(obj, "vips");
+	ifs_fd = bpf_object__find_map_fd_by_name(obj, "ifs");
+	for (i = 0; i < nifs; i++)
+		if (bpf_map_update_elem(ifs_fd, &ifindex[i], &ifs[i], BPF_ANY) ||
+		    bpf_xdp_attach(ifindex[i], prog_fd, XDP_FLAGS_DRV_MODE, NULL))
+			die("attach");
+}
+
+static void reset(void)
+{
+	static const struct tally_row none;
+	struct tally_vip_key k;
+	__u32 i;
+
+	for (i = 0; i < TALLY_ROWS; i++)
+		bpf_map_update_elem(rows_fd, &i, &none, BPF_ANY);
+	while (!bpf_map_get_next_key(vips_fd, NULL, &k))
+		bpf_map_delete_elem(vips_fd, &k);
+	printf("{\"kind\": \"reset\"}\n");
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * VX_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void dump_rows(void)
+{
+	const char *comma = "";
+	__u32 i;
+
+	for (i = 0; i < TALLY_ROWS; i++) {
+		const struct tally_row *r = &rows[i];
+
+		if (bpf_map_lookup_elem(rows_fd, &i, &rows[i]) || !r->n)
+			continue;
+		printf("%s[%u,%u,%d,%u,%llu,%llu,%llu,%llu]", comma, i / TALLY_VRIDS / 2 / TALLY_ROUTERS,
+		       i / TALLY_VRIDS / 2 % TALLY_ROUTERS, i / TALLY_VRIDS % 2 ? 6 : 4, i % TALLY_VRIDS, r->n,
+		       r->first_ns, r->last_ns, r->worst_ns);
+		comma = ",";
+	}
+}
+
+static void dump_vips(void)
+{
+	struct tally_vip_key k, *before = NULL;
+	char text[INET6_ADDRSTRLEN];
+	const char *comma = "";
+	struct tally_vip v;
+
+	while (!bpf_map_get_next_key(vips_fd, before, &k)) {
+		before = &k;
+		if (bpf_map_lookup_elem(vips_fd, &k, &v))
+			continue;
+		inet_ntop(k.family == 6 ? AF_INET6 : AF_INET, &k.addr, text, sizeof(text));
+		printf("%s[%u,\"%s\",%u,%llu,%llu,%llu,%llu]", comma, k.ifno, text, v.router & (TALLY_ROUTERS - 1), v.n,
+		       v.announced_ns, v.last_ns, v.answered_ns);
+		comma = ",";
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	char line[64];
+	int i;
+
+	if (argc < 3 || argc > 2 + TALLY_IFS) {
+		fprintf(stderr, "usage: tally OBJECT IFACE,MAC,IP4,IP6...\n");
+		return 2;
+	}
+	for (i = 2; i < argc; i++)
+		parse_if(argv[i]);
+	load(argv[1]);
+	printf("{\"kind\": \"ready\"}\n");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!strcmp(line, "reset\n")) {
+			reset();
+		} else if (!strcmp(line, "dump\n")) {
+			printf("{\"kind\": \"dump\", \"t\": %" PRIu64 ", \"rows\": [", now_ns());
+			dump_rows();
+			printf("], \"vips\": [");
+			dump_vips();
+			printf("]}\n");
+		}
+		fflush(stdout);
+	}
+	for (i = 0; i < nifs; i++)
+		bpf_xdp_detach(ifindex[i], XDP_FLAGS_DRV_MODE, NULL);
+	return 0;
+}
