@@ -24,6 +24,7 @@
 #define EBUSY          16
 #define TC_ACT_UNSPEC  (-1)
 
+#define VX_NEVER (~0ULL)
 #define RETRY_NS VX_NS_PER_MS /* an expiry that found the ring buffer full is tried again */
 
 /* Offsets into a frame stay below this for the verifier's eyes: Ethernet, tags, the longest IPv4 header and the fixed part make 90. */
@@ -219,34 +220,36 @@ vx_inline void push_bad(struct vx_vr_watch *w, struct vx_event *ev, enum vx_ctr 
 	ev->ctr = VX_CTR_NONE;
 }
 
-/* When the watch of @slot has to be looked at; 0: not before it is armed anew. Global, as the ones below: see advert4_in(). */
-__noinline __u64 watch_due(__u32 slot, __u64 now_ns)
+/*
+ * When the watch of @slot has to be looked at, but not later than @next_ns; VX_NEVER: not before it is armed anew. Global, as the ones
+ * below, see advert4_in(): what a loop over all slots of a timer learns from it has one state, not one for each way through.
+ */
+__noinline __u64 watch_due(__u32 slot, __u64 now_ns, __u64 next_ns)
 {
 	const struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
-	__u64 deadline_ns = w ? *(const volatile __u64 *)&w->deadline_ns : 0;
+	__u64 deadline_ns = w ? *(const volatile __u64 *)&w->deadline_ns : 0, at_ns;
 
 	if (!deadline_ns || w->down_ns == deadline_ns)
-		return 0;
+		return next_ns;
+	at_ns = deadline_ns > now_ns + VX_LEAD_NS ? deadline_ns - VX_LEAD_NS : deadline_ns;
 	if (w->full_ns == deadline_ns)
-		return now_ns + RETRY_NS;
-	if (w->soon_ns == deadline_ns)
-		return deadline_ns + VX_LEAD_NS; /* the interrupt must not hit the controller at work */
-	return deadline_ns > now_ns + VX_LEAD_NS ? deadline_ns - VX_LEAD_NS : deadline_ns;
+		at_ns = now_ns + RETRY_NS;
+	else if (w->soon_ns == deadline_ns)
+		at_ns = deadline_ns + VX_LEAD_NS; /* the interrupt must not hit the controller at work */
+	return at_ns < next_ns ? at_ns : next_ns;
 }
 
-/* The earliest of those whose timer is that of slot @first; 0: none. */
+/* The earliest of those whose timer is that of slot @first. */
 __noinline __u64 timer_due(__u32 first, __u64 now_ns)
 {
-	__u64 next_ns = 0, at_ns;
+	__u64 next_ns = VX_NEVER;
 	__u32 i, slot;
 
 	for (i = 0; i < VX_TIMER_SHARE; i++) {
 		slot = first + i * VX_TIMERS;
 		if (!bpf_map_lookup_elem(&vr_watch, &slot))
 			break;
-		at_ns = watch_due(slot, now_ns);
-		if (at_ns && (!next_ns || at_ns < next_ns))
-			next_ns = at_ns;
+		next_ns = watch_due(slot, now_ns, next_ns);
 	}
 	return next_ns;
 }
@@ -267,7 +270,7 @@ vx_inline void timer_start(struct vx_vr_watch *t, __u32 first, __u64 at_ns, __u6
 
 	timer_set(t, at_ns, now_ns);
 	due_ns = timer_due(first, now_ns);
-	if (due_ns && due_ns < at_ns)
+	if (due_ns < at_ns)
 		timer_set(t, due_ns, now_ns);
 }
 
@@ -285,8 +288,8 @@ vx_inline void watch_start(__u32 slot, __u64 now_ns)
 	if (!t)
 		return;
 	fire_ns = __sync_fetch_and_add(&t->fire_ns, 0);
-	at_ns = watch_due(slot, now_ns);
-	if (at_ns && (!fire_ns || fire_ns > at_ns))
+	at_ns = watch_due(slot, now_ns, VX_NEVER);
+	if (at_ns != VX_NEVER && (!fire_ns || fire_ns > at_ns))
 		timer_start(t, first, at_ns, now_ns);
 }
 
@@ -340,7 +343,7 @@ static int on_timer(void *map __attribute__((unused)), __u32 *key, struct vx_vr_
 		if (!watch_tell(first + i * VX_TIMERS, now_ns))
 			break;
 	next_ns = timer_due(first, now_ns);
-	if (next_ns)
+	if (next_ns != VX_NEVER)
 		timer_start(t, first, next_ns, now_ns);
 	return 0;
 }
