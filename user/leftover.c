@@ -79,15 +79,16 @@ static int look(struct leftover *o)
 	return err ? err : nl_dump(o->nl);
 }
 
-/* The prefix length is on the interface. */
+/* The prefix length is on the interface. It may have died between the local route and the address (see vr_turn.c). */
 static void remove_from(struct leftover *o, int ifindex, const char *ifname, const struct conf_addr *addr)
 {
 	struct conf_vip vip = { .addr = *addr };
-	struct nl_change c = { .addr = &vip, .del = true };
+	struct nl_change c = { .addr = &vip, .del = true }, route = { .addr = &vip, .local = true, .del = true };
 	struct nl_addr gone;
 	size_t i;
 
 	memcpy(vip.dev, ifname, strlen(ifname) + 1);
+	nl_commit(o->nl, &route, 1);
 	for (i = 0; i < o->naddrs; i++) {
 		if (o->addrs[i].ifindex != ifindex || !conf_addr_eq(&o->addrs[i].addr, addr))
 			continue;

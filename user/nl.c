@@ -656,16 +656,16 @@ static int settled(struct nl *nl, const struct nl_change *c, int err)
 		return err;
 	if (err == -ENODEV) /* its interface took it along */
 		return 0;
-	if (c->addr) /* ENXIO: IPv6 is off there */
+	if (c->addr && !c->local) /* ENXIO: IPv6 is off there */
 		return err == -EADDRNOTAVAIL || err == -ENXIO ? 0 : err;
-	return err == (c->route ? -ESRCH : -ENOENT) ? 0 : err;
+	return err == (c->route || c->local ? -ESRCH : -ENOENT) ? 0 : err;
 }
 
 static void settle(struct nl *nl, struct nl_change *c, int rc)
 {
 	if (c->err == SENT) {
 		c->err = rc ? -EIO : 0;
-		if (!rc && c->del && c->addr && c->addr->addr.family == 6)
+		if (!rc && c->del && c->addr && !c->local && c->addr->addr.family == 6)
 			deleted_push(nl, nl_ifindex(nl, c->addr->dev), &c->addr->addr);
 	}
 	c->err = settled(nl, c, c->err);
@@ -802,7 +802,7 @@ void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
 	for (i = 0; i < n && !nl->asking; i++) {
 		const struct nl_change *c = &changes[i];
 
-		if (!c->addr || c->del || c->err || c->addr->addr.family != 6)
+		if (!c->addr || c->local || c->del || c->err || c->addr->addr.family != 6)
 			continue;
 		for (; tries && !is_local(nl, c->addr); tries--)
 			nap();

@@ -99,9 +99,14 @@ int nl_ifindex(const struct nl *nl, const char *ifname);
 /* Whether VLAN devices are on top of @ifindex, as far as notifications said. No system call. */
 bool nl_has_vlans(const struct nl *nl, int ifindex);
 
-/* A change, carried out by nl_commit(). Exactly one of the pointers is set; all are borrowed. */
+/*
+ * A change, carried out by nl_commit(). Exactly one of the pointers is set; all are borrowed. @local: not the address itself but a route that makes the
+ * kernel take packets for it, in the local table, of protocol 18. To add that takes 4 us; to add an address 20 to 130, and more with every one that the
+ * interface has: IPv4 walks their list, IPv6 has the network hear of a multicast group. Where the address is there, too, the two do not mind each other.
+ */
 struct nl_change {
 	const struct conf_vip *addr;
+	bool local;
 	const struct conf_route *route;
 	const struct conf_rule *rule;
 	bool del;

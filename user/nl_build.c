@@ -160,6 +160,23 @@ static void build_vip(struct req *r, const struct conf_vip *v, bool del)
 	put_lifetime(r, v);
 }
 
+/* Without a metric: for IPv6 that is 1024, and 0 that of the route which comes with the address, so both can be there. */
+static void build_local(struct req *r, const struct conf_vip *v)
+{
+	struct rtmsg *rtm = reserve(r, sizeof(*rtm));
+
+	if (!rtm)
+		return;
+	rtm->rtm_family = to_af(v->addr.family);
+	rtm->rtm_dst_len = 8 * family_len(v->addr.family);
+	rtm->rtm_table = RT_TABLE_LOCAL;
+	rtm->rtm_protocol = NL_PROTO;
+	rtm->rtm_scope = v->addr.family == 4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+	rtm->rtm_type = RTN_LOCAL;
+	put_addr(r, RTA_DST, &v->addr);
+	put_u32(r, RTA_OIF, dev_index(r, v->dev));
+}
+
 /* ---- routes ---- */
 
 static uint8_t route_type(const struct conf_route *rt)
@@ -407,9 +424,9 @@ static void build_rule(struct req *r, const struct conf_rule *ru)
 
 static int change_type(const struct nl_change *c)
 {
-	if (c->addr)
+	if (c->addr && !c->local)
 		return c->del ? RTM_DELADDR : RTM_NEWADDR;
-	if (c->route)
+	if (c->addr || c->route)
 		return c->del ? RTM_DELROUTE : RTM_NEWROUTE;
 	return c->del ? RTM_DELRULE : RTM_NEWRULE;
 }
@@ -418,7 +435,7 @@ static int change_flags(const struct nl_change *c)
 {
 	if (c->del)
 		return 0;
-	if (c->addr)
+	if (c->addr && !c->local)
 		return NLM_F_CREATE | NLM_F_REPLACE;
 	return c->route ? route_flags(c->route) : NLM_F_CREATE | NLM_F_EXCL;
 }
@@ -435,7 +452,9 @@ int nl_build_change(void *buf, size_t cap, const struct nl_change *c,
 	r.nlh->nlmsg_type = change_type(c);
 	r.nlh->nlmsg_flags = NLM_F_REQUEST | change_flags(c);
 	r.nlh->nlmsg_seq = seq;
-	if (c->addr)
+	if (c->addr && c->local)
+		build_local(&r, c->addr);
+	else if (c->addr)
 		build_vip(&r, c->addr, c->del);
 	else if (c->route)
 		build_route(&r, c->route, c->del);

@@ -226,7 +226,7 @@ static void expect_same(struct nl_change c, const char *object, const char *word
 
 	drain();
 	run_ip("%s add %s", object, words);
-	if (c.addr)
+	if (c.addr && !c.local)
 		wait_addr();
 	want = machine();
 	assert_string_not_equal(base, want);
@@ -236,7 +236,7 @@ static void expect_same(struct nl_change c, const char *object, const char *word
 	drain();
 	c.del = false;
 	assert_int_equal(commit(c), 0);
-	if (c.addr)
+	if (c.addr && !c.local)
 		wait_addr();
 	expect_machine(want);
 	assert_int_equal(commit(c), 0);
@@ -302,6 +302,51 @@ static void addresses_are_as_ip_adds_them(void **state)
 		if (rows[i].peer)
 			v.peer = ip(rows[i].peer);
 		expect_same((struct nl_change){ .addr = &v }, "addr", rows[i].words);
+	}
+}
+
+static void local_routes_are_as_ip_adds_them_and_get_along_with_addresses(void **state)
+{
+	static const struct {
+		const char *addr, *object, *words;
+	} rows[] = {
+		{ "10.1.0.1", "route", "local 10.1.0.1/32 dev v0 table local proto 18 scope host" },
+		{ "2001:db8:1::1", "-6 route", "local 2001:db8:1::1/128 dev v0 table local proto 18" },
+	};
+	char *base, *with_address;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf_vip v = { .addr = ip(rows[i].addr), .plen = i ? 128 : 32, .dev = "v0" };
+		struct nl_change address = { .addr = &v }, local = { .addr = &v, .local = true };
+
+		expect_same(local, rows[i].object, rows[i].words);
+		base = machine();
+		drain();
+		assert_int_equal(commit(address), 0);
+		wait_addr();
+		with_address = machine();
+		address.del = true;
+		assert_int_equal(commit(address), 0);
+		expect_machine(base);
+		/* the route first, the address behind it, the route away: what is left is the address as ever */
+		drain();
+		address.del = local.del = false;
+		assert_int_equal(commit(local), 0);
+		assert_int_equal(commit(address), 0);
+		wait_addr();
+		local.del = true;
+		assert_int_equal(commit(local), 0);
+		expect_machine(with_address);
+		local.del = false; /* it is not needed, which is no error */
+		assert_int_equal(commit(local), 0);
+		local.del = address.del = true;
+		assert_int_equal(commit(local), 0);
+		assert_int_equal(commit(address), 0);
+		expect_machine(base);
+		free(base);
+		free(with_address);
 	}
 }
 
@@ -991,6 +1036,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		NET_TEST(addresses_are_as_ip_adds_them),
+		NET_TEST(local_routes_are_as_ip_adds_them_and_get_along_with_addresses),
 		NET_TEST(ipv6_address_has_dad_when_asked),
 		NET_TEST(plain_routes_are_as_ip_adds_them),
 		NET_TEST(typed_routes_are_as_ip_adds_them),

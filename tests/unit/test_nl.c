@@ -250,6 +250,35 @@ static void address_is_deleted_whatever_its_label_and_flags(void **state)
 
 /* ---- routes ---- */
 
+static void address_can_be_served_by_a_local_route(void **state)
+{
+	static const char *const addrs[] = { "10.1.0.1", "2001:db8::1" };
+	const struct nlmsghdr *nlh;
+	const struct rtmsg *rtm;
+	size_t i, del;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct conf_vip v = vip(addrs[i], 24);
+
+		for (del = 0; del < 2; del++) {
+			nlh = build(&(struct nl_change){ .addr = &v, .local = true, .del = del });
+			rtm = mnl_nlmsg_get_payload(nlh);
+			assert_int_equal(nlh->nlmsg_type, del ? RTM_DELROUTE : RTM_NEWROUTE);
+			assert_int_equal(nlh->nlmsg_flags,
+					 del ? NLM_F_REQUEST : NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
+			assert_int_equal(rtm->rtm_family, i ? AF_INET6 : AF_INET);
+			assert_int_equal(rtm->rtm_dst_len, i ? 128 : 32);
+			assert_int_equal(rtm->rtm_table, RT_TABLE_LOCAL);
+			assert_int_equal(rtm->rtm_protocol, NL_PROTO);
+			assert_int_equal(rtm->rtm_scope, i ? RT_SCOPE_UNIVERSE : RT_SCOPE_HOST);
+			assert_int_equal(rtm->rtm_type, RTN_LOCAL);
+			expect_addr(attr(nlh, RTA_DST), addrs[i]);
+			expect_u32(attr(nlh, RTA_OIF), 7);
+		}
+	}
+}
+
 static void route_has_every_option(void **state)
 {
 	struct conf_nexthop hop = { .via = ip("2001:db8::fe"), .dev = "eth1", .onlink = true, .realms = 0x20003 };
@@ -746,6 +775,7 @@ int main(void)
 		cmocka_unit_test(ipv6_address_skips_dad_unless_asked),
 		cmocka_unit_test(ipv6_host_address_is_deprecated_unless_preferred),
 		cmocka_unit_test(address_is_deleted_whatever_its_label_and_flags),
+		cmocka_unit_test(address_can_be_served_by_a_local_route),
 		cmocka_unit_test(route_has_every_option),
 		cmocka_unit_test(default_route_has_no_destination),
 		cmocka_unit_test(action_of_a_route_is_its_flags),
