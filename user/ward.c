@@ -31,6 +31,8 @@ static struct {
 	int memfd, sock, pidfd;
 	pid_t pid;       /* of the guardian */
 	uint32_t *owner; /* [nwills], owned: slot + 1 of each will, 0: free */
+	uint32_t *next;  /* [nwills], owned: 1 + the next will of the same owner, 0: none */
+	uint32_t first[VX_MAX_VRS + 1];
 	uint32_t nwills;
 	uint32_t fences; /* as seen the last time */
 	bool resting;
@@ -55,6 +57,37 @@ static struct guardian_page *map_page(uint32_t nwills)
 		return NULL;
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, me.memfd, 0);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/* ---- who owns which will ---- */
+
+static void give(uint32_t i, uint32_t owner)
+{
+	me.owner[i] = owner;
+	me.next[i] = me.first[owner];
+	me.first[owner] = i + 1;
+}
+
+static uint32_t take(uint32_t owner)
+{
+	uint32_t i = me.first[owner] - 1;
+
+	me.first[owner] = me.next[i];
+	return i;
+}
+
+/* Of @me.owner as it was taken over, or empty. 0 or -ENOMEM. */
+static int index_wills(void)
+{
+	uint32_t i = me.nwills;
+
+	memset(me.first, 0, sizeof(me.first));
+	me.next = calloc(me.nwills + 1, sizeof(*me.next));
+	if (!me.next)
+		return -ENOMEM;
+	while (i--)
+		give(i, me.owner[i] <= VX_MAX_VRS ? me.owner[i] : 0);
+	return 0;
 }
 
 pid_t ward_guardian(void)
@@ -214,7 +247,7 @@ int ward_adopt(struct hand *h)
 	if (!guarded)
 		return -ENOENT;
 	hand(h);
-	me.page = h->bad ? NULL : map_page(me.nwills);
+	me.page = h->bad || index_wills() ? NULL : map_page(me.nwills);
 	return me.page ? 0 : -EPROTO;
 }
 
@@ -238,6 +271,8 @@ int ward_watch(int role_fd, uint32_t slots, uint32_t nwills)
 	me.owner = owner;
 	me.nwills = nwills;
 	me.page = page;
+	if (index_wills())
+		return -ENOMEM;
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(role_fd));
@@ -268,14 +303,13 @@ void ward_forget(uint32_t slot)
 	struct guardian_will *w;
 	uint32_t i;
 
-	for (i = 0; i < me.nwills; i++) {
-		if (me.owner[i] != slot + 1)
-			continue;
+	while (me.first[slot + 1]) {
+		i = take(slot + 1);
 		w = &me.page->wills[i];
 		begin(w);
 		w->len = 0;
 		end(w);
-		me.owner[i] = 0;
+		give(i, 0);
 	}
 }
 
@@ -284,11 +318,10 @@ int ward_will(const struct ward_will *in)
 	struct guardian_will *w;
 	uint32_t i;
 
-	for (i = 0; i < me.nwills && me.owner[i]; i++)
-		;
-	if (i == me.nwills || in->len > sizeof(w->data))
+	if (!me.first[0] || in->len > sizeof(w->data))
 		return -ENOSPC;
-	me.owner[i] = in->slot + 1;
+	i = take(0);
+	give(i, in->slot + 1);
 	w = &me.page->wills[i];
 	begin(w);
 	w->slot = in->slot;
