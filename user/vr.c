@@ -276,9 +276,8 @@ void vr_on_adver_timer(void *arg, uint64_t now_ns)
 			return;
 	}
 	vr_step(r, FSM_EV_ADVER_TIMER, now_ns);
-	for (i = 0; i < r->nvips; i++)
-		if (!r->vips[i].installed) /* could not be added last time */
-			r->repair = true;
+	for (i = 0; !r->work && !r->repair && i < r->nvips; i++)
+		r->repair = !r->vips[i].installed; /* could not be added last time */
 }
 
 /* ---- events of the data plane ---- */

@@ -107,6 +107,14 @@ struct vr_rule {
 
 struct vr_group;
 
+/* What is being done with the addresses of a router, over several turns where there are many. */
+enum vr_work {
+	VR_WORK_NONE,
+	VR_WORK_CLAIM,   /* it has become Active */
+	VR_WORK_REPAIR,  /* what is missing */
+	VR_WORK_RELEASE, /* it is not Active any more */
+};
+
 struct vr {
 	struct vrs *all;            /* borrowed */
 	const struct conf_vr *conf; /* borrowed */
@@ -145,10 +153,24 @@ struct vr {
 	/* this turn */
 	unsigned int pending; /* enum fsm_act */
 	bool dirty, sent;
-	bool twice;        /* priority 0 goes out twice (KA-15) */
-	bool repair;       /* add what is missing: addresses, routes, rules */
-	bool defend;       /* announce the VIP that somebody claims */
-	bool ended;        /* its lease was ended from outside: why, is still to be read */
+	bool twice;                /* priority 0 goes out twice (KA-15) */
+	bool repair;               /* add what is missing: addresses, routes, rules */
+	bool defend;               /* announce the VIP that somebody claims */
+	bool ended;                /* its lease was ended from outside: why, is still to be read */
+	bool in_part, done, begun; /* addresses of it are in this part; it was the last; a claim's first */
+	size_t part_at;            /* where this part begins */
+	/* what is under way beyond this turn */
+	enum vr_work work;
+	size_t work_at, work_top; /* the next address; a claim: the first that it has not come to yet */
+	unsigned int work_turns;  /* turns that it has lasted */
+	bool answers;             /* a claim's first addresses are in, and the role has its lease */
+	uint64_t step_ns[4];      /* a claim: advert, address, answering, announcement */
+	unsigned int rounds;      /* of announcements, see vr_announce_next() */
+	size_t round_at;
+	/* addresses that somebody removed and that were not said yet: how many, and the first of them */
+	size_t ngone;
+	struct conf_vip gone;
+	uint64_t said_gone_ns;
 	bool rx_lower;     /* a lower priority was heard while Active */
 	uint64_t cause_ns; /* when what caused the transition was due */
 	uint64_t quiet_ns; /* no advert for so long */
@@ -175,6 +197,12 @@ struct vr_change {
 	bool *said;     /* NULL: every failure is said */
 };
 
+/* A virtual address and whose it is. */
+struct vr_at {
+	struct vr *vr; /* NULL: none */
+	struct vr_vip *vip;
+};
+
 struct vrs {
 	struct loop *loop;       /* borrowed */
 	const struct conf *conf; /* borrowed */
@@ -197,10 +225,19 @@ struct vrs {
 	struct dp_sizes sizes;
 	struct vr **dirty; /* [nvr]; what this turn has work for */
 	size_t ndirty, cap_dirty;
+	size_t part, part_from; /* addresses in one go; which of the dirty is the next to have some of them */
+	bool finishing;         /* nothing is left for another turn */
+	/* somebody removes addresses of Active routers: how many at a stretch, since when, and the last time */
+	unsigned int burst;
+	uint64_t burst_ns, gone_ns;
+	struct timer burst_timer;  /* it may be over */
 	struct nl_change *changes; /* one batch */
 	struct vr_change *owners;  /* of each */
 	size_t nchanges, cap_changes, timers;
-	bool *statics; /* which static addresses, routes and rules are installed, in this order; owned */
+	struct vr_at *vip_index; /* hash of (interface, address), see vip_find(); owned */
+	size_t cap_index;        /* a power of two, or 0 */
+	bool index_stale;        /* to be built anew */
+	bool *statics;           /* which static addresses, routes and rules are installed, in this order; owned */
 	bool resync, stopping, reloading;
 	bool ended;    /* some router's lease was, in this turn */
 	bool adopting; /* what routers cannot do has been said by the controller before */

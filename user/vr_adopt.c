@@ -274,6 +274,7 @@ void vrs_write_will(struct vrs *v, struct hand *h)
 	struct will_if w = { 0 };
 	size_t n = 0, i;
 
+	vrs_finish(v);
 	advertise_now(v);
 	HAND(h, role_fd); /* which dp_hand_over() keeps open */
 	HAND(h, vrs);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { AT_ONCE = 512 }; /* announcements */
+
 _Static_assert(sizeof(((struct vr_vip *)0)->frame) >= ND_FRAME_LEN, "an announcement fits");
 
 const uint8_t *vr_vip_mac(const struct vr *r, const struct vr_vip *vip)
@@ -46,26 +48,70 @@ static void arm_pace(struct vr_if *f, uint64_t at_ns)
 		timer_arm(&f->all->loop->timers, &f->pace_timer, at_ns);
 }
 
-void vr_announce(struct vr *r, unsigned int repeat)
+static void announce_one(struct vr_vip *vip, unsigned int repeat, uint64_t now_ns)
+{
+	if (!pause_of(vip)) {
+		tx_frame(vip->dev->tx, vip->frame, vip->frame_len, NULL);
+		return;
+	}
+	vip->left = vip->left < repeat ? repeat : vip->left;
+	arm_pace(vip->dev, vip->dev->garp_next_ns > now_ns ? vip->dev->garp_next_ns : now_ns);
+}
+
+void vr_announce_some(struct vr *r, size_t from, size_t to, unsigned int repeat)
 {
 	uint64_t now_ns = loop_now_ns();
 	unsigned int n;
 	size_t i;
 
-	for (n = 0; n < repeat; n++) { /* KA-9: for each repeat, all VIPs */
-		for (i = 0; i < r->nvips; i++) {
-			struct vr_vip *vip = &r->vips[i];
+	for (n = 0; n < repeat; n++) /* KA-9: for each repeat, all VIPs */
+		for (i = from; i < to; i++)
+			if (can_announce(&r->vips[i]))
+				announce_one(&r->vips[i], repeat, now_ns);
+	for (i = from; i < to; i++)
+		r->vips[i].announce = false;
+}
 
-			if (!can_announce(vip))
-				continue;
-			if (!pause_of(vip)) {
-				tx_frame(vip->dev->tx, vip->frame, vip->frame_len, NULL);
-			} else {
-				vip->left = vip->left < repeat ? repeat : vip->left;
-				arm_pace(vip->dev, vip->dev->garp_next_ns > now_ns ? vip->dev->garp_next_ns : now_ns);
-			}
-		}
+/* Thousands take longer than an interval may be, so they go in parts, and adverts between these. */
+void vr_announce(struct vr *r, unsigned int repeat)
+{
+	if (r->nvips * repeat <= AT_ONCE && !r->rounds) {
+		vr_announce_some(r, 0, r->nvips, repeat);
+		return;
 	}
+	if (r->rounds && r->round_at) /* what is marked anew may be behind */
+		repeat++;
+	r->rounds = r->rounds < repeat ? repeat : r->rounds;
+}
+
+bool vr_announce_next(struct vr *r, size_t max)
+{
+	uint64_t now_ns = loop_now_ns();
+	size_t n = 0;
+
+	if (!r->rounds)
+		return false;
+	if (r->fsm.state != FSM_ACTIVE) {
+		r->rounds = 0;
+		r->round_at = 0;
+		return false;
+	}
+	for (; r->round_at < r->nvips && n < max; r->round_at++, n++) {
+		struct vr_vip *vip = &r->vips[r->round_at];
+
+		if (!can_announce(vip) || !vip->installed)
+			continue;
+		announce_one(vip, r->rounds, now_ns);
+		if (pause_of(vip)) /* it comes round by itself */
+			vip->announce = false;
+	}
+	if (r->round_at < r->nvips)
+		return true;
+	r->round_at = 0;
+	r->rounds--;
+	for (n = 0; !r->rounds && n < r->nvips; n++)
+		r->vips[n].announce = false;
+	return true;
 }
 
 /* The VIP on @f that has waited longest: those with most announcements left come first, so all VIPs come round before any repeats. */

@@ -327,13 +327,17 @@ static size_t count_statics(const struct conf *c)
 
 int vrs_reserve(struct vrs *v)
 {
-	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 4 * v->nifs + 2;
+	size_t i, n = count_statics(v->conf) + 1, timers = TIMERS_PER_VR * v->nvr + 4 * v->nifs + 3, nvips = 0;
 	struct vr_change *owners;
 	struct nl_change *changes;
 	struct vr **dirty;
 
-	for (i = 0; i < v->nvr; i++)
+	for (i = 0; i < v->nvr; i++) {
 		n += v->vr[i]->nvips + v->vr[i]->nroutes + v->vr[i]->nrules;
+		nvips += v->vr[i]->nvips;
+	}
+	if (vrs_reserve_index(v, nvips))
+		return -ENOMEM;
 	if (timers > v->timers) {
 		if (timer_queue_reserve(&v->loop->timers, v->loop->timers.cap + timers - v->timers))
 			return -ENOMEM;
@@ -637,10 +641,12 @@ int vrs_build(struct vrs *v, const struct vrs_host *host, const struct conf *con
 	memset(v, 0, sizeof(*v));
 	v->loop = host->loop;
 	v->resync_timer = (struct timer){ .fn = vrs_on_resync, .arg = v };
+	v->burst_timer = (struct timer){ .fn = vrs_on_burst, .arg = v };
 	v->lock = host->lock;
 	v->unlock = host->unlock;
 	v->lock_arg = host->arg;
 	v->conf = conf;
+	v->part = 1;
 	return build_all(v, sizes);
 }
 
@@ -783,7 +789,7 @@ void vrs_stop(struct vrs *v)
 		v->vr[i]->pending |= FSM_ACT_RELEASE; /* also of what could not be removed before */
 		vr_mark(v->vr[i]);
 	}
-	vrs_flush(v, now_ns);
+	vrs_finish(v);
 	vrs_statics(v, v->conf, v->statics, true);
 	for (i = 0; i < v->nvr; i++)
 		vr_tell_end(v->vr[i], NOTIFY_STOP);
@@ -818,6 +824,7 @@ void vrs_fini(struct vrs *v)
 	if (v->loop) {
 		timer_cancel(&v->loop->timers, &v->delay_timer);
 		timer_cancel(&v->loop->timers, &v->resync_timer);
+		timer_cancel(&v->loop->timers, &v->burst_timer);
 	}
 	vrs_groups_free(v);
 	nl_free(v->nl);
@@ -828,5 +835,6 @@ void vrs_fini(struct vrs *v)
 	free(v->changes);
 	free(v->owners);
 	free(v->statics);
+	free(v->vip_index);
 	memset(v, 0, sizeof(*v));
 }

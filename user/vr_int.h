@@ -39,11 +39,16 @@ void vrs_on_dp(void *arg, uint32_t events, uint64_t now_ns);
 /* vr_turn.c */
 
 void vrs_flush(void *arg, uint64_t now_ns);
+/* The same, with all that is under way brought to its end, however long that takes; adverts go on meanwhile. */
+void vrs_finish(struct vrs *v);
 /* The guardian is told, and asked. */
 void vrs_on_wake(void *arg, uint64_t now_ns);
 void vrs_on_sleep(void *arg, uint64_t next_ns);
 /* Sends what is queued on all interfaces; a new reason why nothing can be sent is said once. */
 void vrs_flush_tx(struct vrs *v);
+/* Somebody has removed an address; what he goes on with is not put back while he is at it. */
+void vrs_note_burst(struct vrs *v);
+void vrs_on_burst(void *arg, uint64_t now_ns);
 /* Adds one line to the batch, for vrs_commit(); the owner's flags are set by the outcome. */
 void vrs_want(struct vrs *v, const struct nl_change *c, const struct vr_change *owner);
 /* Carries the batch out and empties it; what failed is said. */
@@ -56,6 +61,10 @@ void vr_announce_init(struct vr *r);
 void vr_vip_build(const struct vr *r, struct vr_vip *vip);
 /* Queues @repeat announcements of each VIP that is marked: now, or one after the other where pauses are configured. */
 void vr_announce(struct vr *r, unsigned int repeat);
+/* The same of the VIPs [@from, @to), at once. */
+void vr_announce_some(struct vr *r, size_t from, size_t to, unsigned int repeat);
+/* Queues up to @max of the announcements that vr_announce() has left for later. False: there were none. */
+bool vr_announce_next(struct vr *r, size_t max);
 /* Marks every VIP that is installed (invariant 6: only what was installed is announced). */
 void vr_announce_installed(struct vr *r);
 /* The later ones: after becoming Active, after a lower priority, periodically. */
@@ -89,6 +98,8 @@ void vrs_on_netlink(void *arg, uint32_t events, uint64_t now_ns);
 /* All that there are now, where somebody relies on it. */
 void vrs_read_news(struct vrs *v);
 
+/* Room to find @nvips VIPs by their addresses. 0 or -ENOMEM. */
+int vrs_reserve_index(struct vrs *v, size_t nvips);
 /* Learns from the kernel how interfaces and addresses are, and takes nothing for granted of what Active routers have installed. */
 void vrs_relearn(struct vrs *v);
 

@@ -6,6 +6,7 @@
 #include "log.h"
 #include "ward.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,21 +36,81 @@ static struct vr_if *if_find(const struct vrs *v, int ifindex)
 	return NULL;
 }
 
-static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, const struct conf_addr *addr, struct vr **owner)
+/* ---- which VIP an address is ---- */
+
+static size_t vip_hash(const struct vrs *v, const struct vr_if *f, const struct conf_addr *a)
 {
+	uint64_t w[2], h = (uintptr_t)f ^ a->family;
+	int i;
+
+	memcpy(w, a->b, sizeof(w));
+	for (i = 0; i < 2; i++) {
+		h = (h ^ w[i]) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 32;
+	}
+	return h & (v->cap_index - 1);
+}
+
+/* Where @addr is, or would be. */
+static struct vr_at *vip_slot(const struct vrs *v, const struct vr_if *f, const struct conf_addr *addr)
+{
+	size_t i = vip_hash(v, f, addr);
+	struct vr_at *at = &v->vip_index[i];
+
+	while (at->vr && !(at->vip->dev == f && conf_addr_eq(&at->vip->conf->addr, addr))) {
+		i = (i + 1) & (v->cap_index - 1);
+		at = &v->vip_index[i];
+	}
+	return at;
+}
+
+int vrs_reserve_index(struct vrs *v, size_t nvips)
+{
+	size_t cap = 16;
+	struct vr_at *more;
+
+	while (cap < 2 * nvips) /* half empty at least */
+		cap *= 2;
+	if (cap <= v->cap_index)
+		return 0;
+	more = realloc(v->vip_index, cap * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	v->vip_index = more;
+	v->cap_index = cap;
+	v->index_stale = true;
+	return 0;
+}
+
+/* Of two that have the same the first one counts. */
+static void build_index(struct vrs *v)
+{
+	struct vr_at *at;
 	size_t i, k;
 
+	memset(v->vip_index, 0, v->cap_index * sizeof(*v->vip_index));
 	for (i = 0; i < v->nvr; i++) {
 		struct vr *r = v->vr[i];
 
 		for (k = 0; k < r->nvips; k++) {
-			if (r->vips[k].dev == f && conf_addr_eq(&r->vips[k].conf->addr, addr)) {
-				*owner = r;
-				return &r->vips[k];
-			}
+			at = vip_slot(v, r->vips[k].dev, &r->vips[k].conf->addr);
+			if (!at->vr)
+				*at = (struct vr_at){ .vr = r, .vip = &r->vips[k] };
 		}
 	}
-	return NULL;
+	v->index_stale = false;
+}
+
+/* Thousands of addresses are told of at once, so none is searched for. NULL: no VIP. */
+static struct vr_vip *vip_find(struct vrs *v, const struct vr_if *f, const struct conf_addr *addr, struct vr **owner)
+{
+	struct vr_at *at;
+
+	if (v->index_stale)
+		build_index(v);
+	at = vip_slot(v, f, addr);
+	*owner = at->vr;
+	return at->vip;
 }
 
 /*
@@ -630,7 +691,6 @@ void vr_addr_note(struct vr_if *f, const struct nl_addr *a)
 
 static void on_vip(struct vrs *v, struct vr *owner, struct vr_vip *vip, const struct nl_addr *a)
 {
-	char text[46];
 	size_t i;
 
 	if (!v->start_ns) {                /* a leftover of a killed controller (KA-16) */
@@ -643,10 +703,15 @@ static void on_vip(struct vrs *v, struct vr *owner, struct vr_vip *vip, const st
 	if (!a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed || vip->conf->flags & CONF_VIP_NO_TRACK)
 		return;
 	/* Our own removal of one VIP takes others with it that the kernel made its secondaries. */
+	if (!a->own && !owner->ngone++) {
+		owner->gone = *vip->conf;
+		owner->gone.plen = a->plen;
+	}
 	if (!a->own)
-		log_warn("%s: somebody removed %s/%u from %s; put back", owner->conf->name,
-			 conf_addr_str(&a->addr, text, sizeof(text)), a->plen, vip->dev->name);
+		vrs_note_burst(v);
 	vip->installed = false;
+	if (owner->work && (size_t)(vip - owner->vips) < owner->work_at)
+		owner->work_at = vip - owner->vips;
 	for (i = 0; i < owner->nroutes; i++) /* those that prefer it as source go with it, and nobody says so */
 		owner->routes[i].installed = false;
 	owner->repair = true;
@@ -779,6 +844,7 @@ void vrs_relearn(struct vrs *v)
 	for (i = 0; i < v->nvr; i++) {
 		for (k = 0; k < v->vr[i]->nvips; k++)
 			v->vr[i]->vips[k].installed = false;
+		v->vr[i]->work_at = 0;
 	}
 	err = nl_dump(v->nl);
 	if (err) {

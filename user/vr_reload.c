@@ -53,7 +53,7 @@ static bool same_rule(const struct conf_rule *a, const struct conf_rule *b)
 	return !strcmp(a->text, b->text) && a->pref == b->pref;
 }
 
-/* The list as it was is the likely case, so the same place is looked at first. */
+/* The list as it was, but for some that came or went, is the likely case: the one behind the last that was found is looked at first. */
 static struct vr_vip *find_vip(struct vr_vip *vips, size_t n, size_t hint, const struct conf_vip *c)
 {
 	size_t i;
@@ -339,7 +339,7 @@ static void retire(struct vr *r, uint64_t now_ns)
 	vr_step(r, FSM_EV_SHUTDOWN, now_ns);
 	r->pending |= FSM_ACT_RELEASE;
 	vr_mark(r);
-	vrs_flush(r->all, now_ns);
+	vrs_finish(r->all);
 	vr_tell_end(r, r->conf->notify.deleted_set ? NOTIFY_DELETED : NOTIFY_FAULT);
 	log_info("%s: no longer configured", r->conf->name);
 	vr_unplace(r);
@@ -349,13 +349,14 @@ static void retire(struct vr *r, uint64_t now_ns)
 /* Adds what is not there yet to the batch of removals. */
 static void remove_vips(struct vr *r, struct vr *made)
 {
-	size_t i;
+	size_t i, hint = 0;
 
 	for (i = 0; i < made->nvips; i++) {
-		struct vr_vip *old = find_vip(r->vips, r->nvips, i, made->vips[i].conf);
+		struct vr_vip *old = find_vip(r->vips, r->nvips, hint, made->vips[i].conf);
 
 		if (!old)
 			continue;
+		hint = old - r->vips + 1;
 		made->vips[i].installed = old->installed;
 		made->vips[i].at = old->at;
 		made->vips[i].away = old->away;
@@ -506,6 +507,8 @@ static void adopt(struct vr *r, struct vr *made, uint64_t now_ns)
 	r->frames = made->frames;
 	r->nframes = made->nframes;
 	r->frame_len = made->frame_len;
+	r->work_at = r->work_top = r->round_at = 0; /* in the new list */
+	r->all->index_stale = true;
 	vr_configure(r);
 	if (other_peers && vr_peers_place(r, true))
 		log_err("%s: cannot fill the BPF maps", new->name);
@@ -608,6 +611,7 @@ static void apply(struct reload *l)
 	v->vr = l->vr;
 	v->nvr = l->conf->nvrs;
 	v->conf = l->conf;
+	v->index_stale = true;
 	for (i = 0; i < nold; i++) {
 		if (!old[i]->match)
 			vr_free(old[i]);

@@ -215,13 +215,13 @@ void vrs_groups_free(struct vrs *v)
 
 /* ---- who is told ---- */
 
-/* What scripts are to be told of @r; false: nothing yet, a delay or a first result is waited for. */
+/* What scripts are to be told of @r; false: nothing yet, a delay, a first result or addresses are waited for. */
 static bool state_of(const struct vr *r, enum notify_state *out)
 {
 	switch (r->fsm.state) {
 	case FSM_ACTIVE:
 		*out = NOTIFY_MASTER;
-		return true;
+		return r->work != VR_WORK_CLAIM; /* a script may want to use the addresses */
 	case FSM_BACKUP:
 		*out = NOTIFY_BACKUP;
 		return true;

@@ -10,8 +10,27 @@
 #include <string.h>
 
 #define LATE_MAX_NS (100 * VX_NS_PER_MS)
+/*
+ * Addresses go in parts of about PART_NS: between two of them adverts are sent and other turns are taken. What one costs the kernel grows
+ * with those that are there, from 10 us to milliseconds.
+ */
+#define PART_NS     VX_NS_PER_MS
+#define TURN_NS     (2 * VX_NS_PER_MS)
+#define SAY_GONE_NS VX_NS_PER_S
+/*
+ * Who removes thousands holds the kernel's lock on network settings most of the time: to put them back meanwhile would be to wait for it,
+ * adverts and all, and to have them removed once more.
+ */
+#define BURST_QUIET_NS (10 * VX_NS_PER_MS)
+#define BURST_MAX_NS   (3 * VX_NS_PER_S)
 
-enum { COMMIT_PART = 64 };
+enum {
+	COMMIT_PART = 64,
+	FIRST_PART = 8, /* small, for the sake of the first address */
+	ONES_PART = 16, /* of one router: it does not keep the others waiting */
+	TX_PART = 256,  /* announcements in one go */
+	BURST = 64,
+};
 
 static void queue_adverts(struct vr *r, bool prio0)
 {
@@ -47,13 +66,19 @@ void vrs_flush_tx(struct vrs *v)
 	}
 }
 
+/* It has become Active, and none of its addresses is in yet: the role stays without a lease. */
+static bool is_claiming(const struct vr *r)
+{
+	return r->pending & FSM_ACT_CLAIM || (r->work == VR_WORK_CLAIM && !r->answers);
+}
+
 /*
  * The interval is shorter since a reload, and this advert says so: who hears it waits no longer than that. Should this process stand still
  * behind the sending, the old lease would outlast their patience; so it ends earlier already before. If nothing leaves, no harm is done.
  */
 static void shorten_lease(struct vr *r, uint64_t sent_ns)
 {
-	if (r->fsm.state != FSM_ACTIVE ||
+	if (r->fsm.state != FSM_ACTIVE || is_claiming(r) ||
 	    r->fsm.lease_ns <= decide_lease_ns(sent_ns, r->fsm.down_adverts, r->fsm.adver_ns))
 		return;
 	fsm_sent(&r->fsm, sent_ns);
@@ -98,7 +123,48 @@ static void flush_adverts(struct vrs *v)
 		r->adverts_sent++;
 		r->prio0_sent += !!(r->pending & FSM_ACT_PRIORITY_0);
 		fsm_sent(&r->fsm, sent_ns);
-		if (r->fsm.state == FSM_ACTIVE && !(r->pending & FSM_ACT_CLAIM))
+		if (r->fsm.state == FSM_ACTIVE && !is_claiming(r))
+			vr_tell_role(r);
+	}
+}
+
+/* An advert of @r that is due, while nothing else of a turn may happen. What better routers have said meanwhile is for the next turn. */
+static void send_one(struct vr *r, uint64_t now_ns)
+{
+	const struct fsm_event ev = { .type = FSM_EV_ADVER_TIMER, .at_ns = now_ns };
+
+	if (now_ns <= r->fsm.lease_ns && !dp_role_ended(r->all->dp, r->slot) &&
+	    fsm_step(&r->fsm, &ev, now_ns) & FSM_ACT_ADVERT) {
+		timer_arm(&r->all->loop->timers, &r->adver_timer, r->fsm.adver_due_ns);
+		queue_adverts(r, false);
+	}
+}
+
+/* What is due is sent while something takes its time that cannot be left and come back to. */
+static void send_due(struct vrs *v)
+{
+	uint64_t now_ns = loop_now_ns();
+	size_t i;
+
+	if (timer_next(&v->loop->timers) > now_ns)
+		return;
+	for (i = 0; i < v->nvr; i++) {
+		struct vr *r = v->vr[i];
+
+		r->sent = false;
+		if (r->fsm.state == FSM_ACTIVE && r->adver_timer.index && r->adver_timer.at_ns <= now_ns &&
+		    r->iface->tx)
+			send_one(r, now_ns);
+	}
+	vrs_flush_tx(v);
+	for (i = 0; i < v->nvr; i++) {
+		struct vr *r = v->vr[i];
+
+		if (!r->sent)
+			continue;
+		r->adverts_sent++;
+		fsm_sent(&r->fsm, now_ns);
+		if (!is_claiming(r))
 			vr_tell_role(r);
 	}
 }
@@ -107,8 +173,6 @@ static void arm_timers(struct vr *r)
 {
 	int err = 0;
 
-	if (r->pending & FSM_ACT_ADVER_TIMER)
-		timer_arm(&r->all->loop->timers, &r->adver_timer, r->fsm.adver_due_ns);
 	if (r->pending & FSM_ACT_RELEASE) {
 		timer_cancel(&r->all->loop->timers, &r->adver_timer);
 		vr_announce_cancel(r);
@@ -144,18 +208,35 @@ static void say_failed(const struct vrs *v, const struct nl_change *c, const str
 			c->route ? c->route->text : c->rule->text, strerror(-c->err));
 }
 
-/* Thousands take longer than the guardian has patience. */
+/* The next part is such that it takes about PART_NS. */
+static void adapt_part(struct vrs *v, uint64_t took_ns)
+{
+	if (took_ns < PART_NS && v->part < COMMIT_PART)
+		v->part *= 2;
+	else if (took_ns > 2 * PART_NS && v->part > 1)
+		v->part /= 2;
+}
+
+/* Thousands take longer than the guardian has patience, and the others, if they hear no adverts. */
 static void commit_parts(struct vrs *v)
 {
+	uint64_t since_ns = loop_now_ns(), now_ns;
 	size_t done, n;
 	int err;
 
 	for (done = 0; done < v->nchanges; done += n) {
-		n = v->nchanges - done < COMMIT_PART ? v->nchanges - done : COMMIT_PART;
+		n = v->nchanges - done < v->part ? v->nchanges - done : v->part;
+		ward_waits(since_ns, vrs_patience(v)); /* the kernel has one lock for all of its network settings */
 		err = nl_commit(v->nl, v->changes + done, n);
 		if (err)
 			log_err("route netlink failed: %s", strerror(-err));
-		ward_alive(loop_now_ns());
+		nl_settle(v->nl, v->changes + done, n); /* invariant 6 */
+		now_ns = loop_now_ns();
+		adapt_part(v, now_ns - since_ns);
+		since_ns = now_ns;
+		ward_alive(now_ns);
+		if (done + n < v->nchanges)
+			send_due(v);
 	}
 }
 
@@ -166,7 +247,6 @@ void vrs_commit(struct vrs *v)
 	if (!v->nchanges)
 		return;
 	commit_parts(v);
-	nl_settle(v->nl, v->changes, v->nchanges); /* invariant 6 */
 	for (i = 0; i < v->nchanges; i++) {
 		const struct nl_change *c = &v->changes[i];
 		struct vr_change *o = &v->owners[i];
@@ -182,25 +262,117 @@ void vrs_commit(struct vrs *v)
 	v->nchanges = 0;
 }
 
-/* What is to be added in this turn: everything when it becomes Active, what is missing when something was taken away. */
-static bool adds(const struct vr *r, bool installed)
+/* ---- addresses, part by part ---- */
+
+/*
+ * The addresses of a router are added or removed over as many turns as it takes, from r->work_at on. A claim's role gets its lease, and XDP
+ * answers, behind the first part; each address is announced when it is in.
+ */
+
+/* One that is added anew while Active, or known not to be there: a claim takes none for granted that it has not added itself. */
+static bool adds_vip(const struct vr *r, size_t i)
 {
-	return r->pending & FSM_ACT_CLAIM || (r->repair && r->fsm.state == FSM_ACTIVE && !installed);
+	return (r->work == VR_WORK_CLAIM && i >= r->work_top) || !r->vips[i].installed;
 }
 
-static void want_addresses(struct vr *r, bool del)
+static void want_vip(struct vr *r, size_t i)
 {
-	size_t i;
+	struct vr_vip *vip = &r->vips[i];
+	struct vr_change owner = {
+		.vr = r, .installed = &vip->installed, .announce = &vip->announce, .said = &vip->said
+	};
 
-	for (i = 0; i < r->nvips; i++) {
-		struct vr_vip *vip = &r->vips[i];
-		struct vr_change owner = {
-			.vr = r, .installed = &vip->installed, .announce = &vip->announce, .said = &vip->said
-		};
+	vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .del = r->work == VR_WORK_RELEASE }, &owner);
+}
 
-		if (del ? vip->installed : adds(r, vip->installed))
-			vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .del = del }, &owner);
+/* At most @max addresses of @r into the batch. */
+static void take_part(struct vr *r, size_t max)
+{
+	size_t n = 0, i;
+
+	r->part_at = r->work_at;
+	for (i = r->work_at; i < r->nvips && n < max; i++) {
+		if (r->work == VR_WORK_RELEASE ? !r->vips[i].installed : !adds_vip(r, i))
+			continue;
+		want_vip(r, i);
+		n++;
 	}
+	r->work_at = i;
+	r->in_part = true;
+}
+
+void vrs_note_burst(struct vrs *v)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (now_ns - v->gone_ns > BURST_QUIET_NS) {
+		v->burst = 0;
+		v->burst_ns = now_ns;
+	}
+	v->burst++;
+	v->gone_ns = now_ns;
+}
+
+/* The end of this turn goes on with what has been waiting for this. */
+void vrs_on_burst(void *arg, uint64_t now_ns)
+{
+	(void)arg;
+	(void)now_ns;
+}
+
+/* Repairs wait until the burst is over. */
+static bool waits(const struct vr *r, uint64_t now_ns)
+{
+	const struct vrs *v = r->all;
+
+	return r->work == VR_WORK_REPAIR && !v->finishing && v->burst > BURST &&
+	       now_ns - v->gone_ns <= BURST_QUIET_NS && now_ns - v->burst_ns < BURST_MAX_NS;
+}
+
+/* Round robin: where one router has thousands, another has to wait for few of them. */
+static bool next_part(struct vrs *v)
+{
+	uint64_t now_ns = loop_now_ns();
+	bool any = false;
+	size_t i, left;
+
+	for (i = 0; i < v->ndirty && v->nchanges < v->part; i++) {
+		struct vr *r = v->dirty[(v->part_from + i) % v->ndirty];
+
+		if (!r->work || waits(r, now_ns))
+			continue;
+		left = v->part - v->nchanges;
+		take_part(r, left < ONES_PART ? left : ONES_PART);
+		any = true;
+	}
+	if (any)
+		v->part_from = (v->part_from + i) % v->ndirty;
+	return any;
+}
+
+/* New work for @r begins with its first address, and replaces what was under way. */
+static void begin_work(struct vr *r)
+{
+	enum vr_work work = VR_WORK_NONE;
+
+	if (r->pending & FSM_ACT_RELEASE)
+		work = VR_WORK_RELEASE;
+	else if (r->pending & FSM_ACT_CLAIM)
+		work = VR_WORK_CLAIM;
+	else if (r->repair && r->fsm.state == FSM_ACTIVE && !r->work)
+		work = VR_WORK_REPAIR;
+	if (!work)
+		return;
+	r->work = work;
+	r->work_at = r->work_top = 0;
+	if (work != VR_WORK_REPAIR)
+		r->answers = false;
+}
+
+/* Routes and rules that are to be added: all when it becomes Active, what is missing when something was taken away. */
+static bool adds(const struct vr *r, bool installed)
+{
+	return r->work == VR_WORK_CLAIM || !installed;
 }
 
 static void want_routes(struct vr *r, bool del)
@@ -255,13 +427,13 @@ static bool others_solicited(const struct vr *r, const struct vr_vip *vip)
  * ND-6: the kernel joins the group of an address on the interface that has it; the others are joined here. A second VIP of the same group,
  * or a leave without a join, is no error worth a word.
  */
-static void join_solicited(struct vr *r)
+static void join_solicited(struct vr *r, size_t from, size_t to)
 {
 	bool in = r->fsm.state == FSM_ACTIVE;
 	const struct vr_vip *vip;
 	struct vx_addr a;
 
-	for (vip = r->vips; vip < r->vips + r->nvips; vip++) {
+	for (vip = r->vips + from; vip < r->vips + to; vip++) {
 		if (!solicited_elsewhere(vip) || (!in && others_solicited(r, vip)))
 			continue;
 		a = vr_conf_addr(&vip->conf->addr);
@@ -269,50 +441,16 @@ static void join_solicited(struct vr *r)
 	}
 }
 
-/* KA-18: rules, routes and addresses go, in this order; addresses come before anything else. */
-static void flush_addresses(struct vrs *v)
-{
-	size_t i;
-
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
-
-		if (r->pending & FSM_ACT_RELEASE) {
-			want_rules(r, true);
-			want_routes(r, true);
-			want_addresses(r, true);
-		} else {
-			want_addresses(r, false);
-		}
-	}
-	vrs_commit(v);
-}
-
-static void flush_routes(struct vrs *v)
-{
-	size_t i;
-
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
-
-		if (!(r->pending & FSM_ACT_RELEASE)) {
-			want_routes(r, false);
-			want_rules(r, false);
-		}
-	}
-	vrs_commit(v);
-}
-
 /* ---- announcements and log ---- */
 
-static void log_claim(const struct vr *r, const uint64_t at_ns[4])
+static void log_claim(const struct vr *r)
 {
 	uint64_t t[4];
 	char why[64] = "";
 	int i;
 
 	for (i = 0; i < 4; i++)
-		t[i] = at_ns[i] > r->cause_ns ? (at_ns[i] - r->cause_ns) / VX_NS_PER_US : 0;
+		t[i] = r->step_ns[i] > r->cause_ns ? (r->step_ns[i] - r->cause_ns) / VX_NS_PER_US : 0;
 	if (r->fsm.why == FSM_WHY_NO_ADVERT)
 		snprintf(why, sizeof(why), " for %.1f ms", r->quiet_ns / 1e6);
 	log_info("(%s) Entering MASTER STATE", r->conf->name);
@@ -322,73 +460,214 @@ static void log_claim(const struct vr *r, const uint64_t at_ns[4])
 		 r->conf->family == 6 ? "unsolicited NA" : "gratuitous ARP", t[3]);
 }
 
-/* Announcements follow the addresses (invariant 6); one that repeats itself needs a lease. */
-static void flush_announcements(struct vrs *v)
+/* Once a second and router, however many: the rest is counted. */
+static void say_gone(struct vr *r, uint64_t now_ns)
 {
-	const unsigned int again = FSM_ACT_ANNOUNCE | FSM_ACT_ANSWER_LOWER;
-	uint64_t now_ns = loop_now_ns();
+	char text[46];
+
+	if (!r->ngone || (r->said_gone_ns && now_ns - r->said_gone_ns < SAY_GONE_NS))
+		return;
+	conf_addr_str(&r->gone.addr, text, sizeof(text));
+	if (r->ngone == 1)
+		log_warn("%s: somebody removed %s/%u from %s; put back", r->conf->name, text, r->gone.plen,
+			 r->gone.dev);
+	else
+		log_warn("%s: somebody removed %zu addresses, %s/%u from %s the first of them; put back", r->conf->name,
+			 r->ngone, text, r->gone.plen, r->gone.dev);
+	r->ngone = 0;
+	r->said_gone_ns = now_ns;
+}
+
+/* Those of this part, as soon as they are in. */
+static void announce_part(struct vr *r)
+{
+	const struct conf_garp *g = &r->conf->garp;
+
+	if (r->fsm.state != FSM_ACTIVE || r->ended || r->work == VR_WORK_RELEASE)
+		return;
+	vr_announce_some(r, r->part_at, r->work_at, r->work == VR_WORK_CLAIM ? g->repeat : 1);
+}
+
+/* The addresses of a part are in, or have gone. */
+static void settle_part(struct vrs *v)
+{
+	uint64_t in_ns = loop_now_ns(), answers_ns;
 	size_t i;
 
 	for (i = 0; i < v->ndirty; i++) {
 		struct vr *r = v->dirty[i];
-		const struct conf_garp *g = &r->conf->garp;
-		bool all = r->pending & again && r->fsm.lease_ns > now_ns;
+		bool all = r->work_at == r->nvips;
+
+		if (!r->in_part)
+			continue;
+		if (r->work == VR_WORK_CLAIM ? !r->answers : r->work == VR_WORK_RELEASE && all)
+			vr_tell_role(r);
+		if (r->work == VR_WORK_CLAIM && !r->answers)
+			r->step_ns[1] = in_ns;
+		join_solicited(r, r->part_at, r->work_at);
+	}
+	answers_ns = loop_now_ns();
+	for (i = 0; i < v->ndirty; i++)
+		if (v->dirty[i]->in_part)
+			announce_part(v->dirty[i]);
+	vrs_flush_tx(v);
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		if (r->in_part && r->work == VR_WORK_CLAIM && !r->answers) {
+			r->step_ns[2] = answers_ns;
+			r->step_ns[3] = loop_now_ns();
+			r->answers = r->begun = true;
+		}
+		r->done = r->in_part && r->work_at == r->nvips;
+		r->work_top = r->work_at > r->work_top ? r->work_at : r->work_top;
+		r->in_part = false;
+	}
+}
+
+/* Routes and rules follow the last address, which may be their source. */
+static void finish_work(struct vrs *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		if (r->done && r->work != VR_WORK_RELEASE && r->fsm.state == FSM_ACTIVE) {
+			want_routes(r, false);
+			want_rules(r, false);
+		}
+	}
+	vrs_commit(v);
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		if (r->done && r->work == VR_WORK_CLAIM && r->work_turns)
+			log_info("%s: all %zu addresses are in, +%" PRIu64 " us", r->conf->name, r->nvips,
+				 (uint64_t)((loop_now_ns() - r->cause_ns) / VX_NS_PER_US));
+		v->news |= r->done && r->work == VR_WORK_CLAIM;
+		if (r->done)
+			r->work = VR_WORK_NONE;
+		r->done = false;
+	}
+}
+
+/* Whether a turn that has lasted since @since_ns may go on: nothing is due, or it has to come to an end at once. */
+static bool may_go_on(struct vrs *v, uint64_t since_ns)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	ward_alive(now_ns);
+	if (v->finishing) {
+		send_due(v);
+		return true;
+	}
+	return now_ns - since_ns < TURN_NS && now_ns < timer_next(&v->loop->timers);
+}
+
+/* KA-18: rules, routes and addresses go, in this order; addresses come before anything else. */
+static void flush_addresses(struct vrs *v)
+{
+	uint64_t since_ns = loop_now_ns();
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+
+		begin_work(r);
+		if (r->pending & FSM_ACT_RELEASE) {
+			want_rules(r, true);
+			want_routes(r, true);
+		}
+	}
+	vrs_commit(v);
+	while (next_part(v)) {
+		vrs_commit(v);
+		settle_part(v);
+		finish_work(v);
+		if (!may_go_on(v, since_ns))
+			break;
+	}
+}
+
+/* Announcements of what is in already; one that repeats itself needs a lease. */
+static void flush_announcements(struct vrs *v)
+{
+	const unsigned int again = FSM_ACT_ANNOUNCE | FSM_ACT_ANSWER_LOWER;
+	uint64_t since_ns = loop_now_ns();
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++) {
+		struct vr *r = v->dirty[i];
+		bool all = r->pending & again && !(r->pending & FSM_ACT_CLAIM) && r->fsm.lease_ns > since_ns;
 
 		if (r->fsm.state != FSM_ACTIVE || r->ended)
 			continue;
-		ward_alive(loop_now_ns());
-		if (r->pending & FSM_ACT_CLAIM || all)
+		if (all)
 			vr_announce_installed(r);
-		if (r->pending & FSM_ACT_CLAIM)
-			vr_announce(r, g->repeat);
-		else if (all && r->pending & FSM_ACT_ANSWER_LOWER)
-			vr_announce(r, g->lower_prio_repeat);
-		else if (all || r->repair || r->defend)
+		if (all && r->pending & FSM_ACT_ANSWER_LOWER)
+			vr_announce(r, r->conf->garp.lower_prio_repeat);
+		else if (all || r->defend)
 			vr_announce(r, 1);
 	}
+	for (i = 0; i < v->ndirty; i++)
+		while (vr_announce_next(v->dirty[i], TX_PART)) {
+			vrs_flush_tx(v);
+			if (!may_go_on(v, since_ns))
+				return;
+		}
 	vrs_flush_tx(v);
+}
+
+/* What is left of the turn for @r: timers, words. */
+static void end_turn(struct vr *r, uint64_t now_ns)
+{
+	arm_timers(r);
+	if (r->begun) {
+		r->became_active++;
+		vr_announce_arm(r, r->step_ns[3]);
+		log_claim(r);
+		ward_alive(loop_now_ns());
+	} else if (r->pending & FSM_ACT_ANSWER_LOWER) {
+		vr_announce_arm_lower(r, now_ns);
+	}
+	say_gone(r, now_ns);
+	r->work_turns += r->work != VR_WORK_NONE;
+	if (!r->work)
+		r->work_turns = 0;
+	r->pending = 0;
+	r->begun = r->repair = r->defend = r->twice = false;
+	r->dirty = r->work || r->rounds;
 }
 
 static void carry_out(struct vrs *v)
 {
-	uint64_t at_ns[4];
-	size_t i, k;
+	uint64_t now_ns;
+	size_t i, n = 0;
 
 	flush_adverts(v);
-	at_ns[0] = loop_now_ns();
-	ward_alive(at_ns[0]);
-	flush_addresses(v);
-	at_ns[1] = loop_now_ns();
-	ward_alive(at_ns[1]);
-	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE))
-			vr_tell_role(v->dirty[i]);
-	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->pending & (FSM_ACT_CLAIM | FSM_ACT_RELEASE) || v->dirty[i]->repair)
-			join_solicited(v->dirty[i]);
-	at_ns[2] = loop_now_ns();
-	flush_announcements(v);
-	at_ns[3] = loop_now_ns();
-	ward_alive(at_ns[3]);
-	flush_routes(v);
+	now_ns = loop_now_ns();
+	ward_alive(now_ns);
 	for (i = 0; i < v->ndirty; i++) {
 		struct vr *r = v->dirty[i];
 
-		arm_timers(r);
-		if (r->pending & FSM_ACT_CLAIM) {
-			r->became_active++;
-			vr_announce_arm(r, at_ns[3]);
-			log_claim(r, at_ns);
-			ward_alive(loop_now_ns());
-		} else if (r->pending & FSM_ACT_ANSWER_LOWER) {
-			vr_announce_arm_lower(r, at_ns[3]);
-		}
-		for (k = 0; k < r->nvips; k++)
-			r->vips[k].announce = false;
-		r->pending = 0;
-		r->dirty = r->repair = r->defend = r->twice = false;
+		if (r->pending & FSM_ACT_ADVER_TIMER)
+			timer_arm(&v->loop->timers, &r->adver_timer, r->fsm.adver_due_ns);
+		if (r->pending & FSM_ACT_CLAIM)
+			r->step_ns[0] = now_ns;
 	}
-	v->ndirty = 0;
+	flush_addresses(v);
+	flush_announcements(v);
+	now_ns = loop_now_ns();
+	ward_alive(now_ns);
+	for (i = 0; i < v->ndirty; i++)
+		end_turn(v->dirty[i], now_ns);
+	for (i = 0; i < v->ndirty; i++)
+		if (v->dirty[i]->dirty)
+			v->dirty[n++] = v->dirty[i];
+	v->ndirty = n;
+	if (!n)
+		v->part = FIRST_PART;
 }
 
 /* ---- the guardian ---- */
@@ -468,28 +747,69 @@ void vrs_on_sleep(void *arg, uint64_t next_ns)
 	ward_sleep(next_ns);
 }
 
+/* Whether something was decided that this turn has not carried out yet. */
+static bool is_decided(const struct vrs *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++)
+		if (v->dirty[i]->pending || v->dirty[i]->repair || v->dirty[i]->defend)
+			return true;
+	return false;
+}
+
 /* Where sending failed the kernel is asked for the link: its own news of a lost carrier can be a second late. */
+static void turn(struct vrs *v)
+{
+	size_t i;
+
+	if (v->news) /* before a router is Active, or it would not be guarded from the first moment on */
+		set_limit(v);
+	carry_out(v);
+	for (i = 0; i < v->nifs; i++) {
+		if (v->ifs[i]->send_failed && v->ifs[i]->up)
+			nl_link_read(v->nl, v->ifs[i]->ifindex);
+		v->ifs[i]->send_failed = false;
+	}
+	heed_guardian(v, loop_now_ns()); /* between the look and the sending maybe */
+	heed_kernel(v);
+}
+
+/* The rest of the work, after what has come in meanwhile and what is due; or when a burst is over. */
+static void go_on_later(struct vrs *v)
+{
+	uint64_t now_ns = loop_now_ns();
+	size_t i;
+
+	for (i = 0; i < v->ndirty && !v->dirty[i]->rounds && waits(v->dirty[i], now_ns); i++)
+		;
+	if (i < v->ndirty)
+		loop_stay_awake(v->loop, now_ns + VX_NS_PER_MS);
+	else
+		timer_arm(&v->loop->timers, &v->burst_timer, v->gone_ns + BURST_QUIET_NS + 1);
+}
+
 void vrs_flush(void *arg, uint64_t now_ns)
 {
 	struct vrs *v = arg;
-	size_t i;
 
 	heed_guardian(v, now_ns);
 	heed_kernel(v);
-	while (v->ndirty) {
-		if (v->news) /* before a router is Active, or it would not be guarded from the first moment on */
-			set_limit(v);
-		carry_out(v);
-		for (i = 0; i < v->nifs; i++) {
-			if (v->ifs[i]->send_failed && v->ifs[i]->up)
-				nl_link_read(v->nl, v->ifs[i]->ifindex);
-			v->ifs[i]->send_failed = false;
-		}
-		heed_guardian(v, loop_now_ns()); /* between the look and the sending maybe */
-		heed_kernel(v);
-	}
+	if (v->ndirty)
+		turn(v);
+	while (v->ndirty && (v->finishing || is_decided(v)))
+		turn(v);
+	if (v->ndirty)
+		go_on_later(v);
 	if (v->news) {
 		set_limit(v);
 		vrs_tell(v);
 	}
+}
+
+void vrs_finish(struct vrs *v)
+{
+	v->finishing = true;
+	vrs_flush(v, loop_now_ns());
+	v->finishing = false;
 }

@@ -24,6 +24,7 @@ enum {
 	HIGH_FD = 1000, /* below the usual limit of 1024 */
 	RT_MAX = 99,
 	WILLS_MAX = 1 << 20,
+	WAIT_LIMITS = 3,
 };
 
 static struct {
@@ -354,6 +355,14 @@ void ward_alive(uint64_t now_ns)
 {
 	if (me.page->limit_ns && !me.resting)
 		store(&me.page->deadline_ns, now_ns + me.page->limit_ns);
+}
+
+void ward_waits(uint64_t now_ns, uint64_t until_ns)
+{
+	uint64_t most_ns = now_ns + WAIT_LIMITS * me.page->limit_ns;
+
+	if (me.page->limit_ns && !me.resting && until_ns > me.page->deadline_ns)
+		store(&me.page->deadline_ns, until_ns < most_ns ? until_ns : most_ns);
 }
 
 void ward_sleep(uint64_t next_ns)

@@ -55,6 +55,11 @@ void ward_forget(uint32_t slot);
 void ward_limit(uint64_t limit_ns, uint64_t now_ns);
 /* It runs, and goes on running; it goes to sleep until @next_ns. */
 void ward_alive(uint64_t now_ns);
+/*
+ * What comes next may wait for a lock that somebody else holds in the kernel. That is no hanging before @until_ns, when the first lease is near
+ * its end, and no more than a few times the limit; until the next ward_alive().
+ */
+void ward_waits(uint64_t now_ns, uint64_t until_ns);
 void ward_sleep(uint64_t next_ns);
 /* What comes now is known to take long: until ward_rested() or ward_sleep() only death and SIGSTOP count. */
 void ward_rest(void);
