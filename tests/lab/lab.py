@@ -36,6 +36,7 @@ from proc import SLOW, LabError, Probe, Proc, signal_all
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 BINARY = Path(os.environ.get("VRRP_XDP", BUILD / "vrrp-xdp"))
+KEEPALIVED = os.environ.get("KEEPALIVED", "keepalived")
 PASS_OBJECT = BUILD / "lab" / "xdp_pass.bpf.o"
 PROBE = BUILD / "lab" / "probe"
 
@@ -453,7 +454,7 @@ class Lab:
         home = Path(tempfile.mkdtemp(prefix=f"{router}-", dir=self.tmp))
         (home / "keepalived.conf").write_text(conf, encoding="utf-8")
         self._daemons[router] = self.popen(router, [
-            "keepalived", "-P", "-n", "-l", "-D", "-G", "-R", "-f", home / "keepalived.conf", "-p", home / "pid",
+            KEEPALIVED, "-P", "-n", "-l", "-D", "-G", "-R", "-f", home / "keepalived.conf", "-p", home / "pid",
             "-r", home / "vrrp.pid", "-c", home / "checkers.pid", "-b", home / "bfd.pid"])
         return self._daemons[router]
 
