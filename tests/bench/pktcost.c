@@ -127,26 +127,39 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void report(const __u32 *median, int json)
+static void report(const __u32 *median)
 {
 	int i;
 
-	if (!json)
-		printf("%-14s %8s %12s %7s  %s\n", "class", "ns", "above empty", "target", "what");
+	printf("%-14s %8s %12s %7s  %s\n", "class", "ns", "above empty", "target", "what");
 	for (i = 0; i < CLASSES; i++) {
 		const struct class *c = &classes[i];
 		int above = (int)median[i] - (int)median[c->less];
 
-		if (json)
-			printf("%s{\"class\": \"%s\", \"ns\": %u, \"above_empty_ns\": %d, \"target_ns\": %d}",
-			       i ? ",\n " : "[", c->name, median[i], above, c->target_ns);
-		else if (c->target_ns)
+		if (c->target_ns)
 			printf("%-14s %8u %12d %7d  %s\n", c->name, median[i], above, c->target_ns, c->help);
 		else
 			printf("%-14s %8u %12d %7s  %s\n", c->name, median[i], above, "", c->help);
 	}
-	if (json)
-		printf("]\n");
+}
+
+/* "samples" are the rounds one by one, each against the same round of the class "above". */
+static void report_json(const __u32 *median, int above[][MAX_ROUNDS], int rounds)
+{
+	int i, r;
+
+	for (i = 0; i < CLASSES; i++) {
+		const struct class *c = &classes[i];
+
+		printf("%s{\"class\": \"%s\", \"help\": \"%s\", \"above\": \"%s\", \"ns\": %u, \"above_empty_ns\": %d, "
+		       "\"target_ns\": %d, \"samples\": [",
+		       i ? ",\n " : "[", c->name, c->help, classes[c->less].name, median[i],
+		       (int)median[i] - (int)median[c->less], c->target_ns);
+		for (r = 0; r < rounds; r++)
+			printf("%s%d", r ? ", " : "", above[i][r]);
+		printf("]}");
+	}
+	printf("]\n");
 }
 
 /* One CPU: a migration in the middle of a run is noise. */
@@ -168,6 +181,7 @@ int main(int argc, char *argv[])
 						 { 0 } };
 	int repeat = 1000000, rounds = 9, json = 0, o, i, r;
 	static __u32 ns[CLASSES][MAX_ROUNDS], median[CLASSES];
+	static int above[CLASSES][MAX_ROUNDS];
 	const char *path;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -192,11 +206,17 @@ int main(int argc, char *argv[])
 	for (r = 0; r < rounds; r++)
 		for (i = 0; i < CLASSES; i++)
 			ns[i][r] = measure(&classes[i], repeat);
+	for (i = 0; i < CLASSES; i++)
+		for (r = 0; r < rounds; r++)
+			above[i][r] = (int)ns[i][r] - (int)ns[classes[i].less][r];
 	for (i = 0; i < CLASSES; i++) {
 		qsort(ns[i], (size_t)rounds, sizeof(ns[i][0]), by_value);
 		median[i] = ns[i][rounds / 2];
 	}
-	report(median, json);
+	if (json)
+		report_json(median, above, rounds);
+	else
+		report(median);
 	bpf_object__close(obj);
 	return 0;
 }
