@@ -217,10 +217,14 @@ soak: $(LAB)
 check-model:
 	$(Q)tests/model/run
 
+# What the benchmarks make of their samples.
+check-bench:
+	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/bench
+
 bench: $(LAB) build/tests/pktcost
 	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
 
-CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-net check-vm
+CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-bench check-net check-vm
 # What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.
 LOW_CHECKS := check-static check-fuzz check-sim check-model
 
