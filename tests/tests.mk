@@ -221,8 +221,9 @@ check-model:
 check-bench:
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/bench
 
+# make bench [QUICK=1] [RUNS=15]: see tests/bench/bench.py.
 bench: $(LAB) build/tests/pktcost
-	$(Q)$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS))
+	$(Q)CLANG="$(CLANG)" $(PYTHON) tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RUNS),--runs $(RUNS))
 
 CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf check-bench check-net check-vm
 # What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.

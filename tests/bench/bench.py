@@ -1,405 +1,240 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reaction times side by side with keepalived: same machine, same run, same LAN of namespaces. `make bench`.
+"""Measures vrrp-xdp side by side with keepalived: same machine, same run, same LAN of namespaces. `make bench`.
 
-Every figure is a median over RUNS takeovers with minimum and maximum, measured on the wire: kernel timestamps of frames
-as they reach the client. "Due" is when the Backup's Active_Down_Timer had to fire, computed from the last advert that
-reached the LAN; what lies behind it is the router's own delay. What clients lose is counted: datagrams of a stream that no
-router got, from the failure on, and requests that nginx on the routers did not answer within a second; these figures contain
-the time in which no router can know of the failure. What becomes of a client when a process dies or hangs, and of adverts under floods
-of forged ones, is in failures.py.
+    make bench [RUNS=15]      all rows; writes docs/bench.md and its pictures, and the samples to build/bench.json
+    make bench QUICK=1        some of them, with few runs, in less than two minutes; prints only
+    KEEPALIVED=/path/to/keepalived make bench
+
+    tests/bench/bench.py --only 'goodbye|reaction' --runs 3
+
+Each figure is taken from both programs before the next one. What fails is "not measured" with its reason, the rest goes on, and
+the exit status is 1. rows.py says how to add a figure.
 """
 
 import argparse
-import contextlib
 import json
-import math
 import os
 import platform
 import re
+import shlex
+import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import time
-from collections import namedtuple
+import traceback
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 import failures  # noqa: E402; pylint: disable=wrong-import-position
-from lab import Lab  # noqa: E402; pylint: disable=wrong-import-position
-from loss import Loss, lost  # noqa: E402; pylint: disable=wrong-import-position
-from proc import LabError  # noqa: E402; pylint: disable=wrong-import-position
-from web import Failovers  # noqa: E402; pylint: disable=wrong-import-position
+import packets  # noqa: E402; pylint: disable=wrong-import-position
+import reaction  # noqa: E402; pylint: disable=wrong-import-position
+import report  # noqa: E402; pylint: disable=wrong-import-position
+from lab import BINARY, KEEPALIVED  # noqa: E402; pylint: disable=wrong-import-position
+from rows import NotMeasured, described, valid  # noqa: E402; pylint: disable=wrong-import-position
 
-VRID = 51
-ADVERT_S = 0.01
-PRIORITY = {"r1": 200, "r2": 100}
-PROGRAMS = ("vrrp-xdp", "keepalived")
-HOGS = 4
-INSTANCES, RELOADS = 20, 100
-RELOADED = {"vrrp-xdp": "^Reload finished$", "keepalived": "VRRP sockpool: "}  # the last line of a reload
-CLIENT_PRIORITY = 10  # below the routers' 50
-COUNT_S = 10
-STREAM_US, STREAMED = 200, 10  # a datagram every STREAM_US, failovers per figure
-WAYS = ("stop", "cut") * 5  # each is two failovers: there and back
-VIPS = {4: (Lab.VIP_CIDR,), 6: ("fe80::51/64", Lab.VIP6_CIDR)}
-
-Row = namedtuple("Row", "figure unit target values")  # values: {program: [samples]}
+MODULES = (reaction, failures, packets)  # each has rows() and series()
+SAMPLES = ROOT / "build/bench.json"  # of the last full run; other runs do not overwrite it
+PART = ROOT / "build/bench-part.json"
+RUNS = 15
+NOT_YET = {"reason": "the run did not get so far", "failed": True}
 
 
-def down_ns(router):
-    """RFC 9568 6.1: Active_Down_Interval."""
-    return int(ADVERT_S * 1e9 * (3 + (256 - PRIORITY[router]) / 256))
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
-class Pair:
-    """A LAN with two routers of one make, r1 preferred; and what is done to them."""
+# ---- machine and versions ----
 
-    def __init__(self, lab, program, rt=False, family=4, vmac=False):
-        self.lab = lab
-        self.program = program
-        self.rt, self.family, self.vmac = rt, family, vmac
-        self.vip = VIPS[family][-1].partition("/")[0]
-        self.proc = {}
-        for name in ("r1", "r2"):
-            self.start(name)
-        self.watch = lab.watch("client", "eth0")
-        self.settle("r1")
-
-    def start(self, name):
-        lab = self.lab
-        if self.program == "keepalived":
-            conf = lab.keepalived_conf(vip="\n".join(VIPS[self.family]), vrid=VRID, priority=PRIORITY[name], advert_int=ADVERT_S,
-                                       extra="use_vmac" if self.vmac else "")
-            if self.rt:
-                conf = conf.replace("global_defs {", "global_defs {\n    vrrp_rt_priority 50", 1)
-            self.proc[name] = lab.start_keepalived(name, conf)
-            return
-        args = ["attach", "eth0", "--vrid", VRID, "--priority", PRIORITY[name], "--advert-int", ADVERT_S]
-        # veth has frames to the virtual MAC in generic mode only
-        args += ["--vmac", "--mode", "skb"] if self.vmac else ["--mode", "native"]
-        args += [word for vip in VIPS[self.family] for word in ("--vip", vip)]
-        self.proc[name] = lab.start_vrrp_xdp(name, args + (["--rt-priority", 50] if self.rt else []))
-
-    def adverts(self, name, since=0):
-        return [e for e in self.watch.events(since, kinds=("advert",)) if e["priority"] == PRIORITY[name]]
-
-    def settle(self, name, since=None, quiet=20):
-        """Waits until `name` alone has sent `quiet` adverts in a row, and the other none meanwhile."""
-        since = since or time.time_ns()
-        other = "r2" if name == "r1" else "r1"
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            self.watch.wait_event(lambda e: e["kind"] == "advert" and e["priority"] == PRIORITY[name], 20, since, quiet)
-            mine = self.adverts(name, since)
-            if not self.adverts(other, mine[-quiet]["t"]):
-                return
-            since = mine[-1]["t"]
-        raise LabError(f"{self.program}: {name} did not become the only Active")
-
-    def announced(self, since):
-        """The first gratuitous ARP, or unsolicited Neighbor Advertisement, since then: its time in ns."""
-        return self.watch.wait_event(lambda e: e["kind"] in ("garp", "una"), 20, since)["t"]
-
-    def takeover(self):
-        """Cuts r1's cable; returns (due, first announcement by r2) in ns of the wall clock."""
-        announced = self.announced(self.lab.cut_cable("r1"))
-        last = max(e["t"] for e in self.adverts("r1") if e["t"] < announced)
-        return last + down_ns("r2"), announced
-
-    def restore(self):
-        """Plugs r1 in again once it has noticed, and waits until it has taken the address back."""
-        self.lab.wait_link("r1", up=False)
-        self.settle("r1", self.lab.plug("r1"))
-
-    def leave(self):
-        """Stops r1; again() starts it anew and waits until it has taken the address back."""
-        self.proc["r1"].signal(signal.SIGTERM)
-
-    def again(self):
-        self.proc["r1"].wait()
-        self.start("r1")
-        self.settle("r1", time.time_ns())
-
-
-@contextlib.contextmanager
-def hogs(n):
-    """Processes that never sleep, at normal priority."""
-    procs = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(n)]
+def first_line(argv):
     try:
-        yield
-    finally:
-        for p in procs:
-            p.kill()
-            p.wait()
+        out = subprocess.run(argv, capture_output=True, text=True, check=False)
+    except OSError as e:
+        return f"{argv[0]}: {e.strerror}"
+    return ((out.stdout + out.stderr).splitlines() or [f"{argv[0]}: exit status {out.returncode}"])[0].strip()
 
 
-def reaction(program, runs, **how):
-    """ActiveDown due -> first gratuitous ARP or unsolicited Neighbor Advertisement, in ms."""
-    samples = []
-    with Lab(routers=2) as lab:
-        pair = Pair(lab, program, **how)
-        for _ in range(runs):
-            due, announced = pair.takeover()
-            samples.append((announced - due) / 1e6)
-            pair.restore()
-    return samples
+def field(path, name):
+    """The first `name: value` of a file in /proc, or None."""
+    found = re.search(rf"^{name}\s*:\s*(.*)$", Path(path).read_text(encoding="utf-8"), re.M)
+    return found and found.group(1)
 
 
-def first_reply(program, runs, **how):
-    """ActiveDown due -> first ICMP echo reply from the new Active; the client asks every 0.1 ms, on time also under load."""
-    def echo(e):
-        return e["kind"] == "echo"
-
-    samples = []
-    with Lab(routers=2) as lab:
-        pair = Pair(lab, program, **how)
-        for _ in range(runs):
-            ping = lab.probe(pair.vip, echo_us=100)
-            os.sched_setscheduler(ping.pid, os.SCHED_FIFO, os.sched_param(CLIENT_PRIORITY))
-            ping.wait_event(echo, count=50)
-            due, _ = pair.takeover()
-            samples.append((ping.wait_event(echo, 20, due)["t"] - due) / 1e6)
-            ping.stop()
-            pair.restore()
-    return samples
+def commit():
+    """Of the sources, and whether something else was built; the report itself does not count."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        sha = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "--", ".", ":!docs"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "no git commit"
+    return f"commit {sha}{' with changes' if changed else ''}"
 
 
-def with_how(measured, **how):
-    """The same figure of another family, or with the virtual MAC."""
-    return lambda program, runs: measured(program, runs, **how)
+def mitigations():
+    """What the kernel does about the CPU's mistakes: it is dear for calls and returns."""
+    found = []
+    for path in sorted(Path("/sys/devices/system/cpu/vulnerabilities").glob("*")):
+        text = path.read_text(encoding="ascii").strip()
+        if text != "Not affected":
+            found.append(f"{path.name}: {text.removeprefix('Mitigation: ')}")
+    return "; ".join(found) or "none"
 
 
-def loaded(measured):
-    """The same figure with both CPUs taken; vrrp-xdp with --rt-priority, keepalived as it comes."""
-    def run(program, runs):
-        with hogs(HOGS):
-            return measured(program, runs, rt=program == "vrrp-xdp")
-    return run
+def machine():
+    """What figures depend on."""
+    memory = int(field("/proc/meminfo", "MemTotal").split()[0]) / 2 ** 20
+    guest = ", a virtual machine" if "hypervisor" in (field("/proc/cpuinfo", "flags") or "").split() else ""
+    return {
+        "Machine": f"{field('/proc/cpuinfo', 'model name') or platform.machine()}, {os.cpu_count()} CPUs, {memory:.1f} GiB{guest}",
+        "Kernel": f"Linux {platform.release()} {platform.machine()}",
+        "Mitigations": mitigations(),
+        "Versions": f"{first_line([BINARY, 'version'])}, {commit()}; {first_line([KEEPALIVED, '--version'])}; "
+                    f"{first_line([os.environ.get('CLANG', 'clang'), '--version'])}",
+    }
 
 
-def goodbye(program, runs):
-    """SIGTERM -> priority 0 on the wire, in ms."""
-    samples = []
-    with Lab(routers=2) as lab:
-        pair = Pair(lab, program)
-        for _ in range(runs):
-            start = time.time_ns()
-            pair.leave()
-            bye = pair.watch.wait_event(lambda e: e["kind"] == "advert" and e["priority"] == 0, 10, start)
-            samples.append((bye["t"] - start) / 1e6)
-            pair.again()
-    return samples
+# ---- the run ----
+
+def outcome(measure, name):
+    """{"samples": ...}, or {"reason": ...}, which is a failure unless the measurement itself gave it. A failure is told at length."""
+    try:
+        return {"samples": valid(measure())}
+    except NotMeasured as e:
+        return {"reason": str(e)}
+    except Exception as e:  # pylint: disable=broad-except; one figure must not take the others with it
+        traceback.print_exc()
+        why = str(e).strip().splitlines() or [type(e).__name__]
+        say(f"{name}: failed")
+        return {"reason": why[0].removesuffix("; its last output:"), "failed": True}
 
 
-def frozen(program, _runs, family=4):
-    """Share of ARP requests or Neighbor Solicitations that the frozen router answers after the other took over, in percent."""
-    kinds = ("arp", "na")
-    with Lab(routers=2) as lab:
-        pair = Pair(lab, program, family=family)
-        ask = lab.probe(pair.vip, echo_us=0, arp_us=1000)
-        ask.wait_answer(lab.mac("r1"), count=100, kinds=kinds)
-        pair.proc["r1"].freeze()
-        announced = pair.announced(time.time_ns())
-        ask.wait_answer(lab.mac("r2"), since=announced, count=5000, kinds=kinds, timeout=30)
-        by_mac = ask.answers_by_mac(announced + 1_000_000, kinds=kinds)
-        pair.proc["r1"].thaw()
-        return [100 * by_mac[lab.mac("r1")] / by_mac[lab.mac("r2")]]
+class Run:
+    """A plan, what has come of it so far, and the file that holds it: at any time, whatever ends the run."""
+
+    def __init__(self, path, head, rows, series):
+        """`rows`: (Row, runs); `series`: (Series, sizes)."""
+        self.path = path
+        self.rows, self.series = rows, series
+        self.record = {"run": head | {"seconds": 0, "interrupted": True}, "machine": machine(),
+                       "rows": [described(row) | {"values": {p: NOT_YET for p in row.programs}} for row, _ in rows],
+                       "series": [described(item) | {"values": {p: [NOT_YET | {"x": x} for x in xs] for p in item.programs}}
+                                  for item, xs in series]}
+        self.start = time.monotonic()
+        self.save()
+
+    def save(self):
+        """Whole or not at all."""
+        self.record["run"]["seconds"] = round(time.monotonic() - self.start, 1)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps(self.record, indent=1) + "\n", encoding="utf-8")
+        beside.rename(self.path)
+
+    def steps(self):
+        """(name, unit, what to run, what to do with its outcome) of each figure in turn."""
+        for (row, runs), kept in zip(self.rows, self.record["rows"]):
+            for program in row.programs:
+                yield (f"{row.name}: {program}", row.unit, lambda p=program, r=row, n=runs: r.measure(p, n),
+                       lambda found, p=program, k=kept: k["values"].update({p: found}))
+        for (item, xs), kept in zip(self.series, self.record["series"]):
+            for i, x in enumerate(xs):
+                for program in item.programs:
+                    yield (f"{item.name} {x}: {program}", item.unit, lambda p=program, s=item, n=x: s.points(p, (n,)).get(n),
+                           lambda found, p=program, k=kept, i=i, n=x: k["values"][p].__setitem__(i, found | {"x": n}))
+
+    def measure(self):
+        """All of it; returns whether nothing failed. Ctrl-C leaves the rest unmeasured."""
+        steps = list(self.steps())
+        try:
+            for i, (name, unit, measure, keep) in enumerate(steps, 1):
+                start = time.monotonic()
+                say(f"[{i}/{len(steps)}] {name} ...")
+                found = outcome(measure, name)
+                keep(found)
+                self.save()
+                said = report.spread(found["samples"], unit) if "samples" in found else report.why_not(found)
+                say(f"[{i}/{len(steps)}] {name}: {said}, in {time.monotonic() - start:.1f} s")
+            self.record["run"]["interrupted"] = False
+        except KeyboardInterrupt:
+            say("interrupted")
+        self.save()
+        return not any(found.get("failed") for found in self.outcomes())
+
+    def outcomes(self):
+        for kept in self.record["rows"]:
+            yield from kept["values"].values()
+        for kept in self.record["series"]:
+            for points in kept["values"].values():
+                yield from points
 
 
-def losses(way, vmac):
-    """Datagrams of a stream to the address that nobody got when r1 went, by a clean stop or a cut cable."""
-    def measured(program, _runs):
-        parts = []
-        with Lab(routers=2) as lab:
-            pair = Pair(lab, program, vmac=vmac)
-            stream = Loss(lab, pair.vip, STREAM_US)
-            for _ in range(STREAMED):
-                stream.wait_received(lab, "r1")
-                since = time.time_ns()
-                {"cut": lambda: lab.cut_cable("r1"), "stop": pair.leave}[way]()
-                stream.wait_received(lab, "r2")
-                parts.append((since, time.time_ns()))
-                {"cut": pair.restore, "stop": pair.again}[way]()
-            times, numbers = stream.counted()
-            return [len(lost(times, numbers, *part)) for part in parts]
-    return measured
+# ---- the command ----
+
+def plan(args):
+    """What to measure, as Run takes it."""
+    rows = [row for module in MODULES for row in module.rows()]
+    series = [item for module in MODULES for item in module.series()]
+    names = [item.name for item in (*rows, *series)]
+    if len(names) != len(set(names)):
+        raise ValueError(f"two figures of one name: {sorted(n for n in set(names) if names.count(n) > 1)}")
+
+    def wanted(item):
+        return (item.quick or not args.quick) and re.search(args.only or "", item.name)
+    found = ([(row, args.runs or (row.quick if args.quick else RUNS)) for row in rows if wanted(row)],
+             [(item, item.quick if args.quick else item.xs) for item in series if wanted(item)])
+    if not any(found):
+        raise SystemExit(f"bench: no figure is called so; there are: {' '.join(names)}")
+    return found
 
 
-def failed_requests(program, _runs):
-    """HTTP requests to nginx, over IPv4 and IPv6, that failed in two failovers for each of WAYS."""
-    with Lab(routers=2) as lab:
-        def start(router):
-            texts = [lab.keepalived_conf(vip="\n".join(VIPS[family]), vrid=VRID, priority=PRIORITY[router],
-                                         advert_int=ADVERT_S).replace("VI_1", f"V{family}") for family in VIPS]
-            return start_file(lab, program, join(texts), router)
-
-        failovers = Failovers(lab, start, [lab.VIP, lab.VIP6])
-        failovers.run(WAYS)
-        return [len(failovers.failed())]
+def usable(full):
+    """A word about what is missing, before an hour is spent."""
+    if os.geteuid():
+        raise SystemExit("bench: run it as root: it builds network namespaces and loads XDP programs")
+    if not shutil.which(KEEPALIVED):
+        raise SystemExit(f"bench: {KEEPALIVED}: no such program: scripts/install-deps.sh keepalived")
+    if full and not find_spec("matplotlib"):
+        raise SystemExit("bench: python3-matplotlib draws the pictures: scripts/install-deps.sh bench, or make bench QUICK=1")
 
 
-def context_switches(pid):
-    """Voluntary ones of the process that does VRRP: keepalived's is a child."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    status = Path(f"/proc/{children[0] if children else pid}/status").read_text(encoding="ascii")
-    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M).group(1))
+def interrupt(*_):
+    """SIGTERM is as Ctrl-C: what was measured is kept, what runs is stopped."""
+    raise KeyboardInterrupt
 
 
-def sleep_of_backup(program, _runs):
-    """Voluntary context switches of the Backup's controller while COUNT_S seconds of adverts come in."""
-    with Lab(routers=2) as lab:
-        pair = Pair(lab, program)
-        pid = pair.proc["r2"].pid
-        adverts = int(COUNT_S / ADVERT_S)
-        before = context_switches(pid)
-        pair.watch.wait_event(lambda e: e["kind"] == "advert", COUNT_S * 3, time.time_ns(), adverts)
-        return [context_switches(pid) - before]
-
-
-def instances(lab):
-    """One file for both: INSTANCES virtual routers on eth0."""
-    texts = [lab.keepalived_conf(vip=f"10.77.0.{100 + i}/24", vrid=VRID + i, priority=PRIORITY["r1"],
-                                 advert_int=ADVERT_S).replace("VI_1", f"VI_{i}") for i in range(INSTANCES)]
-    return join(texts)
-
-
-def join(texts):
-    """One file of several, with global_defs once."""
-    return texts[0] + "".join(text.partition("}\n")[2] for text in texts[1:])
-
-
-def start_file(lab, program, text, router="r1"):
-    """A router with a file that is read again at SIGHUP."""
-    if program == "keepalived":
-        return lab.start_keepalived(router, text)
-    path = lab.tmp / f"{router}.conf"
-    path.write_text(text, encoding="utf-8")
-    return lab.start_vrrp_xdp(router, ["run", "-f", path, "--mode", "native"])
-
-
-def worst_gap(events):
-    """The longest time between two adverts of one virtual router."""
-    last, worst = {}, 0
-    for e in events:
-        worst = max(worst, e["t"] - last.get(e["vrid"], e["t"]))
-        last[e["vrid"]] = e["t"]
-    return worst
-
-
-def reloads(program, _runs):
-    """The longest gap between two adverts of a virtual router around each SIGHUP with an unchanged file, in ms."""
-    samples = []
-    with Lab(routers=1) as lab:
-        proc = start_file(lab, program, instances(lab))
-        for i in range(INSTANCES):
-            lab.wait_addr("r1", f"10.77.0.{100 + i}")
-        for _ in range(RELOADS):
-            watch = lab.watch("client", "eth0")  # each time anew: to search a long log would take the CPU from the routers
-            watch.wait_event(lambda e: e["kind"] == "advert", 10, time.time_ns(), 5 * INSTANCES)
-            start, since = time.time_ns(), proc.mark()
-            proc.signal(signal.SIGHUP)
-            proc.wait_log(RELOADED[program], 20, since)
-            watch.wait_event(lambda e: e["kind"] == "advert", 10, time.time_ns(), 5 * INSTANCES)
-            samples.append(worst_gap(watch.events(start - int(3e9 * ADVERT_S), kinds=("advert",))) / 1e6)
-            watch.stop()
-    return samples
-
-
-def packet_costs():
-    """ns above an empty program, from BPF_PROG_TEST_RUN; keepalived has no counterpart."""
-    names = {"tcp_stranger": "TCP to a stranger passed", "arp_answer": "ARP request answered",
-             "advert_v3": "v3 advert absorbed", "advert_v2": "v2 advert with a password absorbed"}
-    out = subprocess.run([ROOT / "build/tests/pktcost", "--json"], capture_output=True, text=True, check=True)
-    return [(names[c["class"]], c["above_empty_ns"], c["target_ns"]) for c in json.loads(out.stdout)
-            if c["class"] in names]
-
-
-def best_loss(way):
-    """What is in flight while nobody can know better: a Backup's skew after priority 0, its Active_Down_Interval after a cut."""
-    quiet = down_ns("r2") - (int(ADVERT_S * 3e9) if way == "stop" else 0)
-    return math.ceil(quiet / 1e3 / STREAM_US) + 5  # and 1 ms to take over
-
-
-def measure(runs, say):
-    """All rows; each figure is taken from both programs before the next one."""
-    plan = [
-        ("cable cut: ActiveDown due -> first gratuitous ARP", "ms", 0.15, reaction),
-        ("cable cut: ActiveDown due -> first echo reply", "ms", 0.5, first_reply),
-        (f"... to gratuitous ARP with {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded(reaction)),
-        (f"... to echo reply with {HOGS} CPU hogs (vrrp-xdp: --rt-priority)", "ms", 0.5, loaded(first_reply)),
-        ("IPv6: ActiveDown due -> first Neighbor Advertisement", "ms", 0.3, with_how(reaction, family=6)),
-        ("IPv6: ActiveDown due -> first echo reply", "ms", 0.5, with_how(first_reply, family=6)),
-        ("virtual MAC: ActiveDown due -> first gratuitous ARP", "ms", 0.3, with_how(reaction, vmac=True)),
-        ("virtual MAC: ActiveDown due -> first echo reply", "ms", 0.5, with_how(first_reply, vmac=True)),
-        ("SIGTERM -> priority 0 on the wire", "ms", 0.3, goodbye),
-        ("Active frozen: ARP requests it answers after the takeover", "%", 0, frozen),
-        ("Active frozen: Neighbor Solicitations it answers after the takeover", "%", 0, with_how(frozen, family=6)),
-        *((f"lost datagrams per failover, one every {STREAM_US / 1000} ms: {said}{', virtual MAC' if vmac else ''}", "",
-           best_loss(way), losses(way, vmac))
-          for way, said in (("stop", "SIGTERM"), ("cut", "cable cut")) for vmac in (False, True)),
-        (f"failed HTTP requests in {2 * len(WAYS)} failovers, clean stops and cable cuts in turn", "", 2 * len(WAYS),
-         failed_requests),
-        (f"Backup's controller: voluntary context switches in {COUNT_S} s", "", 5, sleep_of_backup),
-        (f"{RELOADS} reloads (SIGHUP) with {INSTANCES} instances: longest gap between two adverts", "ms", 30, reloads),
-        *failures.plan(),
-    ]
-    for figure, unit, target, fn in plan:
-        values = {}
-        for program in PROGRAMS:
-            say(f"{figure}: {program} ...")
-            values[program] = fn(program, runs)
-        yield Row(figure, unit, target, values)
-
-
-def number(x):
-    return f"{x:.3f}" if x and abs(x) < 10 else f"{x:.0f}" if x == int(x) else f"{x:.1f}"
-
-
-def spread(samples):
-    """Median, and the range where there is more than one sample."""
-    text = number(statistics.median(samples))
-    return text if len(samples) == 1 else f"{text} ({number(min(samples))}-{number(max(samples))})"
-
-
-def ratio(row):
-    ours, theirs = (statistics.median(row.values[p]) for p in PROGRAMS)
-    return f"{theirs / ours:.1f}x" if ours else "-"
-
-
-def version(argv):
-    out = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return (out.stdout + out.stderr).splitlines()[0].strip()
-
-
-def print_table(rows, costs, runs):
-    print(f"\n{platform.release()}, {os.cpu_count()} CPUs; {version(['keepalived', '--version'])}; "
-          f"{version([ROOT / 'build/vrrp-xdp', 'version'])}; adverts every {ADVERT_S * 1000:.0f} ms, "
-          f"medians of {runs} runs (minimum-maximum)\n")
-    print("| figure | vrrp-xdp | keepalived | ratio | to reach |\n|---|---|---|---|---|")
-    for row in rows:
-        ours, theirs = (f"{spread(row.values[p])} {row.unit}".strip() for p in PROGRAMS)
-        print(f"| {row.figure} | {ours} | {theirs} | {ratio(row)} | {row.target} {row.unit} |")
-    for name, above_ns, target_ns in costs:
-        print(f"| test run, above an empty program: {name} | {above_ns} ns | - | - | {target_ns} ns |")
+def arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--runs", type=int, help=f"samples per figure, {RUNS} if not given")
+    parser.add_argument("--quick", action="store_true", help="some rows with few runs; prints only")
+    parser.add_argument("--only", metavar="REGEX", help="only rows and series of such a name; prints only")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where the samples go")
+    args = parser.parse_args(argv)
+    if args.runs is not None and args.runs < 1:
+        parser.error("--runs is at least 1")
+    return args
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--runs", type=int, default=15, help="takeovers per figure")
-    args = parser.parse_args()
-
-    def say(text):
-        print(text, file=sys.stderr, flush=True)
-    try:
-        rows = list(measure(args.runs, say))
-        print_table(rows, packet_costs(), args.runs)
-    except LabError as e:
-        print(f"bench: {e}", file=sys.stderr)
-        return 1
-    return 0
+    args = arguments(sys.argv[1:])
+    full = not (args.quick or args.only)
+    usable(full)
+    signal.signal(signal.SIGTERM, interrupt)
+    path = args.json or (SAMPLES if full else PART)
+    words = ["make", "bench", *([f"RUNS={args.runs}"] if args.runs else [])] if full else ["tests/bench/bench.py", *sys.argv[1:]]
+    head = {"kind": "full" if full else "part", "command": shlex.join(words), "load": f"{os.getloadavg()[0]:.1f}",
+            "started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
+    run = Run(path, head, *plan(args))
+    good = run.measure()
+    print(report.report(run.record))
+    say(f"samples: {path}")
+    if report.whole(run.record):
+        report.write(run.record)
+        say(f"written: {report.PAGE}")
+    return 0 if good and not run.record["run"]["interrupted"] else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rows of bench.py about the worst case: what a client is without when the Active's process dies, hangs or is stopped, and what
-forged adverts do to an Active and its Backup. For each program by itself; see measure()."""
+"""The rows about the worst case: what a client is without when the Active's process dies, hangs or is stopped, and what forged
+adverts do to an Active and its Backup."""
 
 import contextlib
 import functools
@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests" / "net"))
 import frames  # noqa: E402; pylint: disable=wrong-import-position
 from lab import Lab, tshark_fields  # noqa: E402; pylint: disable=wrong-import-position
 from proc import hung  # noqa: E402; pylint: disable=wrong-import-position
+from rows import Row  # noqa: E402; pylint: disable=wrong-import-position
 
 VRID = 51
 SLOW_S, SLOW_PRIORITY = 1, {"r1": 200, "r2": 150}  # of the outages
@@ -24,7 +25,7 @@ HANDOVER_S = 0.001
 ECHO_US = 200
 FLOOD = ROOT / "build/lab/flood"
 FLOOD_S = 10
-RUNS = 5
+FAILURES, FLOODS = 5, 3  # at most: each takes seconds
 RATE = 50000
 FAKE_MAC, FAKE_IP = "02:77:00:00:00:fe", "10.77.0.254"
 ANSWERED = ("echo", "arp")
@@ -73,14 +74,14 @@ def fail_once(program, how, handover):
 
 
 @functools.lru_cache(None)
-def failed(program, how, handover):
-    """The same failure RUNS times: it gives several rows."""
-    return [fail_once(program, how, handover) for _ in range(RUNS)]
+def failed(program, how, handover, runs):
+    """The same failure so many times: it gives several rows."""
+    return [fail_once(program, how, handover) for _ in range(runs)]
 
 
 def failure(how, what, handover=False):
     """One figure of fail_once(); keepalived has no fast hand-over, there it is that of the same failure without."""
-    return lambda program, _runs: [f[what] for f in failed(program, how, handover and program == "vrrp-xdp")]
+    return lambda program, runs: [f[what] for f in failed(program, how, handover and program == "vrrp-xdp", min(runs, FAILURES))]
 
 
 # ---- floods ----
@@ -109,8 +110,8 @@ def cpu_s(pid):
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def flood(program, kind, rate, seconds=FLOOD_S):
-    """(longest gap between the Active's adverts in ms, takeovers, its process's CPU in percent, frames a second) under a flood."""
+def flood(program, kind, rate):
+    """(longest gap between the Active's adverts in ms, takeovers, its process's CPU in percent) under a flood."""
     with Lab(clients=2) as lab:
         proc = {router: start(lab, program, router, FAST_S, FAST_PRIORITY[router]) for router in lab.routers}
         watch = lab.watch()
@@ -119,42 +120,65 @@ def flood(program, kind, rate, seconds=FLOOD_S):
         # a filter, or the capture would be what is flooded
         pcap = lab.capture("client", capture_filter=f"ip proto 112 and (ether src {lab.mac('r1')} or ether src {lab.mac('r2')})")
         before, t, since = cpu_s(proc["r1"].pid), time.monotonic(), time.time()
-        sent = lab.run("client2", [FLOOD, "eth0", rate, seconds, forged(lab)[kind].hex()], timeout=seconds + 20)
+        lab.run("client2", [FLOOD, "eth0", rate, FLOOD_S, forged(lab)[kind].hex()], timeout=FLOOD_S + 20)
         used, t, until = cpu_s(proc["r1"].pid) - before, time.monotonic() - t, time.time()
         rows = tshark_fields(pcap.stop(), ["frame.time_epoch", "eth.src", "vrrp.prio"])
     mine = [since, *(at for at in (float(row[0]) for row in rows if row[1] == lab.mac("r1")) if since < at < until), until]
     taken = any(row[1] == lab.mac("r2") for row in rows)
-    return max(b - a for a, b in zip(mine, mine[1:])) * 1e3, int(taken), 100 * used / t, sent
+    return max(b - a for a, b in zip(mine, mine[1:])) * 1e3, int(taken), 100 * used / t
 
 
 @functools.lru_cache(None)
-def flooded(program, kind, rate):
-    """One flood gives several rows."""
-    return flood(program, kind, rate)
+def flooded(program, kind, rate, runs):
+    """The same flood so many times: it gives several rows."""
+    return [flood(program, kind, rate) for _ in range(runs)]
 
 
-def flood_row(kind, rate, what):
-    return lambda program, _runs: [flooded(program, kind, rate)[what]]
+def flood_part(kind, rate, what):
+    return lambda program, runs: [f[what] for f in flooded(program, kind, rate, min(runs, FLOODS))]
 
 
 KINDS = ("bad checksum", "TTL 254", "other VRID", "short", "lower priority", "replayed own")
-DIES = {"kill -9": signal.SIGKILL, "SIGSEGV": signal.SIGSEGV, "SIGSTOP": signal.SIGSTOP}
+DIES = {"kill": ("kill -9", signal.SIGKILL), "segv": ("SIGSEGV", signal.SIGSEGV), "stop": ("SIGSTOP", signal.SIGSTOP)}
+HANDOVER = f"fast hand-over of {HANDOVER_S * 1e3:.0f} ms"
 
 
-def plan():
-    """Rows as bench.py has them: (figure, unit, to reach, function of program and runs)."""
-    rows = []
-    for said, how, rfc, fast in ([(said, how, 450, 5) for said, how in DIES.items()] + [("hang", "hang", 550, 110)]):
-        rows += [(f"{said} of the Active's process, 1 s adverts: client without an answer", "ms", rfc, failure(how, 0)),
-                 ("... its wrong answers after the takeover", "", 0, failure(how, 1)),
-                 (f"... client without an answer, fast hand-over of {HANDOVER_S * 1e3:.0f} ms", "ms", fast, failure(how, 0, True)),
-                 ("... its wrong answers after that takeover", "", 0, failure(how, 1, True))]
-    rows += [("SIGTERM, 1 s adverts: client without an answer", "ms", 450, failure(signal.SIGTERM, 0)),
-             ("... with fast hand-over", "ms", 1.5, failure(signal.SIGTERM, 0, True))]
-    for rate, fast in ((RATE, f"{RATE} a second"), (0, "at full speed")):
+def row(name, *args, **kwargs):
+    return Row(name, "The worst case", *args, **kwargs)
+
+
+def failure_rows(name, said, how, rfc, fast):
+    """`rfc` and `fast`: what a client may be without in ms, as the RFC has it and with fast hand-over. One of them is enough for a
+    quick run."""
+    without, wrong = "client without an answer", "wrong answers after the takeover, in a second"
+    quick = int(how == signal.SIGKILL)
+    return [row(f"{name}-outage", f"{said}: {without}", "ms", "less", rfc, failure(how, 0), quick=quick),
+            row(f"{name}-wrong", f"{said}: {wrong}", "", "less", 0, failure(how, 1), quick=quick),
+            row(f"{name}-fast-outage", f"{said}, {HANDOVER}: {without}", "ms", "less", fast, failure(how, 0, True), quick=quick),
+            row(f"{name}-fast-wrong", f"{said}, {HANDOVER}: {wrong}", "", "less", 0, failure(how, 1, True), quick=quick)]
+
+
+def flood_rows(name, kind, rate, fast):
+    said = f"forged adverts, {kind}, {fast}, {FLOOD_S} s"
+    return [row(f"{name}-gap", f"{said}: longest gap between two adverts", "ms", "less", 2e3 * FAST_S, flood_part(kind, rate, 0)),
+            row(f"{name}-takeover", f"{said}: takeovers", "", "less", 0, flood_part(kind, rate, 1)),
+            row(f"{name}-cpu", f"{said}: CPU of the Active's processes", "%", "less", 5, flood_part(kind, rate, 2))]
+
+
+def rows():
+    """Failures, then floods."""
+    found = []
+    for name, (said, how) in DIES.items():
+        found += failure_rows(name, f"{said} of the Active's process", how, 450, 5)
+    found += failure_rows("hang", "the Active's process hangs", "hang", 550, 110)
+    found += [row("term-outage", "SIGTERM: client without an answer", "ms", "less", 450, failure(signal.SIGTERM, 0)),
+              row("term-fast-outage", f"SIGTERM, {HANDOVER}: client without an answer", "ms", "less", 1.5,
+                  failure(signal.SIGTERM, 0, True))]
+    for short, rate, fast in (("", RATE, f"{RATE:,} a second"), ("full-", 0, "at full speed")):
         for kind in KINDS:
-            rows += [(f"forged adverts, {kind}, {fast}, {FLOOD_S} s: longest gap between two adverts", "ms", 2e3 * FAST_S,
-                      flood_row(kind, rate, 0)),
-                     ("... takeovers", "", 0, flood_row(kind, rate, 1)),
-                     ("... CPU of the Active's processes", "%", 5, flood_row(kind, rate, 2))]
-    return rows
+            found += flood_rows(f"flood-{short}{kind.lower().replace(' ', '-')}", kind, rate, fast)
+    return found
+
+
+def series():
+    return []

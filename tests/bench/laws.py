@@ -20,7 +20,8 @@ def line(xs, ys, weights):
     total = sum(weights)
     mx = sum(w * x for w, x in zip(weights, xs)) / total
     my = sum(w * y for w, y in zip(weights, ys)) / total
-    b = sum(w * (x - mx) * (y - my) for w, x, y in zip(weights, xs, ys)) / sum(w * (x - mx) ** 2 for w, x in zip(weights, xs))
+    b = sum(w * (x - mx) * (y - my) for w, x, y in zip(weights, xs, ys))
+    b /= sum(w * (x - mx) ** 2 for w, x in zip(weights, xs))
     return my - b * mx, b
 
 
@@ -39,8 +40,8 @@ def steep(points):
 def law(points):
     """The law of {x: [samples]}, x > 0; None with fewer than LEAST sizes, which fit any.
 
-    Constant is what differs between the sizes by no more than the samples of one size do, or by SAME. Each point counts by its share, not by
-    its size: the smallest numbers tell the fixed cost.
+    Constant is what differs between the sizes by no more than the samples of one size do, or by SAME. Each point counts by its
+    share, not by its size: the smallest numbers tell the fixed cost.
     """
     points = sorted(points.items())
     if len(points) < LEAST:

@@ -3,7 +3,7 @@
 """Makes the report of a run of bench.py from its samples: medians, ranges, ratios, laws.
 
     tests/bench/report.py build/bench.json            prints it
-    tests/bench/report.py --write build/bench.json    writes docs/bench.md and the pictures beside it, of a full run only
+    tests/bench/report.py --write build/bench.json    writes docs/bench.md, of a full run only
 
 Every figure here comes from samples in that file: what has none is "not measured", with the reason that the run gave.
 """
@@ -18,15 +18,16 @@ from laws import LEAST, law
 from rows import GROUPS, PROGRAMS
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
+PAGE = ROOT / "docs/bench.md"
 OURS, THEIRS = PROGRAMS
 NONE = "-"
 FINER = {"GiB": ("MiB", 1024), "MiB": ("KiB", 1024), "KiB": ("bytes", 1024),
          "s": ("ms", 1000), "ms": ("us", 1000), "us": ("ns", 1000)}
 HOW_TO_READ = f"""\
 Each figure is the median of its samples, with minimum and maximum behind it; *runs* says how many there are of {OURS} and of \
-{THEIRS}. The *ratio* is to {THEIRS} in the same run, both ways round: 2.0x is twice as good, 0.5x half as good, ∞ is where one of the \
-two is 0. *To reach* is what was set before anything was measured; it is reached when the median does. What was not measured says so, and why."""
+{THEIRS}. The *ratio* is to {THEIRS} in the same run, both ways round: 2.0x is twice as good, 0.5x half as good, ∞ and 0x are \
+between some and none. *To reach* was set beforehand; a median reaches it or does not. What was not measured says \
+so, and why."""
 
 
 # ---- numbers ----
@@ -198,13 +199,13 @@ def notes(items):
     return [f"- {item['figure']}: {item['note']}" for item in items if item["note"]]
 
 
-def group_text(record, name, picture):
-    """Legend, picture, table and notes of a group, as paragraphs; none where nothing belongs to it."""
+def group_text(record, name):
+    """Legend, table and notes of a group, as paragraphs; none where nothing belongs to it."""
     rows = [row for row in record["rows"] if row["group"] == name]
     series = [item for item in record["series"] if item["group"] == name]
     if not rows and not series:
         return []
-    parts = [f"## {name}", GROUPS[name], *picture]
+    parts = [f"## {name}", GROUPS[name]]
     parts += [row_table(rows)] if rows else []
     for item in series:
         parts += [f"**{item['figure']}**", series_table(item)]
@@ -224,25 +225,24 @@ def summary(record):
     return text + (f" Worse than linear: {'; '.join(worse)}." if worse else "")
 
 
+def duration(seconds):
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"
+
+
 def head(record):
     """Machine, versions, commands."""
     run = record["run"]
     lines = [f"- {what}: {said}" for what, said in record["machine"].items()]
-    lines.append(f"- Run: `{run['command']}`, {run['started']}, {run['seconds'] / 60:.0f} minutes, load before {run['load']}"
+    lines.append(f"- Run: `{run['command']}`, {run['started']}, {duration(run['seconds'])}, load before {run['load']}"
                  f"{', **interrupted**' if run['interrupted'] else ''}")
     return "\n".join(lines)
 
 
-PICTURES = {"Takeover": ("takeover",), "Data plane": ("packet",), "Growth": ("cpu", "growth")}
-ALT = {"takeover": "Distribution of takeover times of both", "packet": "Nanoseconds per packet", "cpu": "CPU against virtual routers",
-       "growth": "Costs against their number"}
-
-
-def report(record, drawn=()):
-    """The text; `drawn`: the pictures that there are."""
+def report(record):
+    """The text."""
     parts = ["# Measured side by side", summary(record), HOW_TO_READ, head(record)]
     for name in GROUPS:
-        parts += group_text(record, name, [f"![{ALT[p]}](bench-{p}.svg)" for p in PICTURES.get(name, ()) if p in drawn])
+        parts += group_text(record, name)
     return "\n\n".join(parts) + "\n"
 
 
@@ -255,11 +255,22 @@ def whole(record):
     return record["run"]["kind"] == "full" and not record["run"]["interrupted"]
 
 
+def write(record):
+    PAGE.write_text(report(record), encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--write", action="store_true", help="write docs/bench.md, of a full run")
     parser.add_argument("file", metavar="FILE")
     args = parser.parse_args()
-    print(report(load(args.file)), end="")
+    record = load(args.file)
+    if not args.write:
+        print(report(record), end="")
+        return 0
+    if not whole(record):
+        raise SystemExit(f"report: {args.file} is of a run of some rows, or an interrupted one: it is not written to {PAGE}")
+    write(record)
     return 0
 
 

@@ -119,7 +119,7 @@ def valid(samples):
 
 def described(item):
     """What the report has to know of a row or series, as JSON; without any figure."""
-    kept = {key: getattr(item, key) for key in ("name", "group", "figure", "unit", "better", "programs", "note")}
+    kept = {key: getattr(item, key) for key in ("name", "group", "figure", "unit", "better", "note")} | {"programs": list(item.programs)}
     if isinstance(item, Series):
         return kept | {"x": item.x, "picture": item.picture}
     target = item.target
