@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make demo [PEER=keepalived], make check, make bench, make install [DESTDIR= PREFIX= UNITDIR=]; V=1 shows the commands.
+# make, make demo [PEER=keepalived], make check, make bench [QUICK=1], make install [DESTDIR= PREFIX= UNITDIR=]; V=1 shows the commands.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local

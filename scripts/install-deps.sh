@@ -3,6 +3,7 @@
 # Installs what is missing, on Debian and Ubuntu by apt-get, on Fedora by dnf; with nothing missing it does nothing.
 #   scripts/install-deps.sh SET...
 # build: to build vrrp-xdp   demo: build and the lab   keepalived: as the demo's peer   test: all that `make check` uses
+# bench: all that `make bench` uses
 set -eu
 
 fail()
@@ -23,6 +24,7 @@ debian_packages()
 		python3-scapy clang-tidy clang-tools cppcheck spin \
 		tshark tcpdump ethtool iputils-ping procps kmod clang-format "$(debian_clang_rt)" \
 		systemd groff-base strace curl openssl frr nginx "$(debian_guest)" ;;
+	bench) echo "$(debian_packages test)" python3-matplotlib ;;
 	esac
 }
 
@@ -63,6 +65,7 @@ fedora_packages()
 	test) echo "$(fedora_packages demo)" "$(fedora_packages keepalived)" libcmocka-devel python3-pytest python3-pytest-xdist \
 		python3-scapy cppcheck clang-analyzer spin wireshark-cli tcpdump ethtool iputils procps-ng kmod clang-tools-extra compiler-rt libasan libubsan \
 		systemd groff-base strace curl openssl frr nginx-core ;;
+	bench) echo "$(fedora_packages test)" python3-matplotlib ;;
 	esac
 }
 
@@ -136,7 +139,7 @@ fedora_install()
 		fail "dnf could not install the packages; its messages are above"
 }
 
-[ $# -gt 0 ] || fail "which set: build, demo, keepalived or test?"
+[ $# -gt 0 ] || fail "which set: build, demo, keepalived, test or bench?"
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 	os=debian
 elif command -v dnf >/dev/null; then
@@ -148,7 +151,7 @@ fi
 missing=
 for set in "$@"; do
 	packages=$("${os}_packages" "$set")
-	[ -n "$packages" ] || fail "no set called $set; there are build, demo, keepalived and test"
+	[ -n "$packages" ] || fail "no set called $set; there are build, demo, keepalived, test and bench"
 	for package in $packages; do
 		"${os}_has" "$package" || missing="$missing $package"
 	done

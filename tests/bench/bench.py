@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 import traceback
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -112,6 +113,10 @@ def outcome(measure, name):
         return {"reason": why[0].removesuffix("; its last output:"), "failed": True}
 
 
+def at(series, program, x):
+    return series.points(program, (x,)).get(x)
+
+
 class Run:
     """A plan, what has come of it so far, and the file that holds it: at any time, whatever ends the run."""
 
@@ -135,26 +140,23 @@ class Run:
         beside.rename(self.path)
 
     def steps(self):
-        """(name, unit, what to run, what to do with its outcome) of each figure in turn."""
+        """(name, unit, what to run, where its outcome belongs, under which key, with what) of each figure in turn."""
         for (row, runs), kept in zip(self.rows, self.record["rows"]):
             for program in row.programs:
-                yield (f"{row.name}: {program}", row.unit, lambda p=program, r=row, n=runs: r.measure(p, n),
-                       lambda found, p=program, k=kept: k["values"].update({p: found}))
+                yield f"{row.name}: {program}", row.unit, partial(row.measure, program, runs), kept["values"], program, {}
         for (item, xs), kept in zip(self.series, self.record["series"]):
             for i, x in enumerate(xs):
                 for program in item.programs:
-                    yield (f"{item.name} {x}: {program}", item.unit, lambda p=program, s=item, n=x: s.points(p, (n,)).get(n),
-                           lambda found, p=program, k=kept, i=i, n=x: k["values"][p].__setitem__(i, found | {"x": n}))
+                    yield f"{item.name} {x}: {program}", item.unit, partial(at, item, program, x), kept["values"][program], i, {"x": x}
 
     def measure(self):
         """All of it; returns whether nothing failed. Ctrl-C leaves the rest unmeasured."""
         steps = list(self.steps())
         try:
-            for i, (name, unit, measure, keep) in enumerate(steps, 1):
+            for i, (name, unit, measure, kept, key, more) in enumerate(steps, 1):
                 start = time.monotonic()
                 say(f"[{i}/{len(steps)}] {name} ...")
-                found = outcome(measure, name)
-                keep(found)
+                kept[key] = found = outcome(measure, name) | more
                 self.save()
                 said = report.spread(found["samples"], unit) if "samples" in found else report.why_not(found)
                 say(f"[{i}/{len(steps)}] {name}: {said}, in {time.monotonic() - start:.1f} s")
@@ -233,7 +235,7 @@ def main():
     say(f"samples: {path}")
     if report.whole(run.record):
         report.write(run.record)
-        say(f"written: {report.PAGE}")
+        say(f"written: {report.PAGE} and its pictures")
     return 0 if good and not run.record["run"]["interrupted"] else 1
 
 

@@ -3,7 +3,7 @@
 """Makes the report of a run of bench.py from its samples: medians, ranges, ratios, laws.
 
     tests/bench/report.py build/bench.json            prints it
-    tests/bench/report.py --write build/bench.json    writes docs/bench.md, of a full run only
+    tests/bench/report.py --write build/bench.json    writes docs/bench.md and its pictures, of a full run only
 
 Every figure here comes from samples in that file: what has none is "not measured", with the reason that the run gave.
 """
@@ -14,6 +14,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import pictures
 from laws import LEAST, law
 from rows import GROUPS, PROGRAMS
 
@@ -199,13 +200,13 @@ def notes(items):
     return [f"- {item['figure']}: {item['note']}" for item in items if item["note"]]
 
 
-def group_text(record, name):
-    """Legend, table and notes of a group, as paragraphs; none where nothing belongs to it."""
+def group_text(record, name, drawn):
+    """Legend, pictures, table and notes of a group, as paragraphs; none where nothing belongs to it."""
     rows = [row for row in record["rows"] if row["group"] == name]
     series = [item for item in record["series"] if item["group"] == name]
     if not rows and not series:
         return []
-    parts = [f"## {name}", GROUPS[name]]
+    parts = [f"## {name}", GROUPS[name], *(f"![{ALT[p]}](bench-{p}.svg)" for p, group in drawn.items() if group == name)]
     parts += [row_table(rows)] if rows else []
     for item in series:
         parts += [f"**{item['figure']}**", series_table(item)]
@@ -238,11 +239,15 @@ def head(record):
     return "\n".join(lines)
 
 
-def report(record):
-    """The text."""
+ALT = {"takeover": "Times of all takeovers, of both", "packet": "Nanoseconds per packet",
+       "cpu": "CPU against the number of virtual routers", "growth": "Other costs against their number"}
+
+
+def report(record, drawn=None):
+    """The text; `drawn`: the pictures there are, and the group each belongs to."""
     parts = ["# Measured side by side", summary(record), HOW_TO_READ, head(record)]
     for name in GROUPS:
-        parts += group_text(record, name)
+        parts += group_text(record, name, drawn or {})
     return "\n\n".join(parts) + "\n"
 
 
@@ -256,12 +261,18 @@ def whole(record):
 
 
 def write(record):
-    PAGE.write_text(report(record), encoding="utf-8")
+    """Page and pictures; one that this run has nothing for goes, it would be of another run."""
+    drawn = pictures.draw(record)
+    for old in PAGE.parent.glob("bench-*.svg"):
+        old.unlink()
+    for name, svg in drawn.items():
+        (PAGE.parent / f"bench-{name}.svg").write_text(svg, encoding="utf-8")
+    PAGE.write_text(report(record, pictures.shown(record)), encoding="utf-8")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--write", action="store_true", help="write docs/bench.md, of a full run")
+    parser.add_argument("--write", action="store_true", help="write docs/bench.md and its pictures, of a full run")
     parser.add_argument("file", metavar="FILE")
     args = parser.parse_args()
     record = load(args.file)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import pictures  # noqa: E402; pylint: disable=wrong-import-position
 import report  # noqa: E402; pylint: disable=wrong-import-position
 from laws import law  # noqa: E402; pylint: disable=wrong-import-position
 from rows import ROUTERS  # noqa: E402; pylint: disable=wrong-import-position
@@ -126,6 +127,26 @@ def test_an_interrupted_run_says_so_and_is_not_whole():
 
 def test_a_note_stands_below_the_table():
     assert "\n- figure r: of one kind\n" in report.report(record([row(ours=[1], note="of one kind")]))
+
+
+def test_a_picture_shows_only_what_has_samples():
+    packet = row("p", ours=[9], unit="ns", programs=["vrrp-xdp"]) | {"group": "Data plane"}
+    cpu = series({1: [0.1], 10: "it ended"}, unit="%") | {"picture": "cpu", "group": "Scale"}
+    assert pictures.shown(record([row(ours=[1], theirs="it ended"), packet], [series({1: [1]}), cpu])) == {
+        "takeover": "Takeover", "packet": "Data plane", "cpu": "Scale", "growth": "Growth"}
+    assert pictures.shown(record([row(ours="it ended", theirs="it ended")], [series({1: "it ended"})])) == {}
+
+
+def test_a_picture_is_named_where_it_belongs_and_one_of_another_run_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "PAGE", tmp_path / "bench.md")
+    monkeypatch.setattr(pictures, "draw", lambda record: dict.fromkeys(pictures.shown(record), "<svg/>"))
+    (tmp_path / "bench-packet.svg").write_text("of another run", encoding="ascii")
+    whole = record([row(ours=[1], theirs=[1])])
+    report.write(whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bench-takeover.svg", "bench.md"]
+    text = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    assert text.index("## Takeover") < text.index("](bench-takeover.svg)") < text.index("| figure |")
+    assert ".svg" not in report.report(whole)
 
 
 @pytest.mark.parametrize("x, said", [(0, "0"), (31, "31"), (172.5, "172"), (0.1174, "0.117"), (25500, "25,500"), (9.876, "9.88"),
