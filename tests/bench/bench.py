@@ -231,11 +231,11 @@ def main():
             "started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
     run = Run(path, head, *plan(args))
     good = run.measure()
-    print(report.report(run.record))
     say(f"samples: {path}")
     if report.whole(run.record):
         report.write(run.record)
         say(f"written: {report.PAGE} and its pictures")
+    print(report.report(run.record), end="")
     return 0 if good and not run.record["run"]["interrupted"] else 1
 
 
