@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "log.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,6 +12,9 @@
 static enum log_level log_level = LOG_INFO;
 static void (*log_tap)(void *arg, enum log_level level, const char *text);
 static void *log_tap_arg;
+static char held[PIPE_BUF]; /* a pipe that is ready takes so much without waiting */
+static size_t held_len;
+static bool holding;
 
 void log_set_level(enum log_level level)
 {
@@ -28,9 +32,38 @@ bool log_enabled(enum log_level level)
 	return level <= log_level;
 }
 
-void log_msg(enum log_level level, const char *fmt, ...)
+/* A reader that has stopped reading must not hold up an advert: what cannot be written now is dropped. */
+static void put(const char *lines, size_t len)
 {
 	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&out, 1, 0) <= 0 || !(out.revents & POLLOUT))
+		return;
+	/* Whole lines in one write, so that those of two processes do not mix. */
+	if (write(STDERR_FILENO, lines, len) < 0)
+		return;
+}
+
+static void put_held(void)
+{
+	if (held_len)
+		put(held, held_len);
+	held_len = 0;
+}
+
+void log_hold(void)
+{
+	holding = true;
+}
+
+void log_release(void)
+{
+	holding = false;
+	put_held();
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
 	char line[1024];
 	va_list ap;
 	size_t len;
@@ -50,10 +83,12 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	if (log_tap)
 		log_tap(log_tap_arg, level, line);
 	line[len++] = '\n';
-	/* A reader that has stopped reading must not hold up an advert: what cannot be written now is dropped. */
-	if (poll(&out, 1, 0) <= 0 || !(out.revents & POLLOUT))
+	if (!holding) {
+		put(line, len);
 		return;
-	/* One write per line, so that lines of two processes do not mix. */
-	if (write(STDERR_FILENO, line, len) < 0)
-		return;
+	}
+	if (held_len + len > sizeof(held))
+		put_held();
+	memcpy(held + held_len, line, len);
+	held_len += len;
 }

@@ -10,6 +10,9 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* Messages above @level are not written; the default is LOG_INFO. */
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
+/* Lines are written together from here on, a few dozen with one system call, until log_release(). */
+void log_hold(void);
+void log_release(void);
 /* Every line that is written is also given to @fn, without its end; NULL: to nobody. */
 void log_set_tap(void (*fn)(void *arg, enum log_level level, const char *text), void *arg);
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -12,7 +12,8 @@
 
 #define NS_PER_S 1000000000ULL
 
-enum { MAX_READY = 64 };
+/* Timers in one turn: where thousands are due together, the first of them are carried out before the last are looked at. */
+enum { MAX_READY = 64, MAX_EXPIRED = 128 };
 
 uint64_t loop_now_ns(void)
 {
@@ -189,7 +190,7 @@ int loop_run(struct loop *l)
 	struct epoll_event ready[MAX_READY];
 	uint64_t now = 0;
 	struct timer *t;
-	int n, timeout, err;
+	int n, i, timeout, err;
 
 	while (!l->stop_signal) {
 		timeout = now < l->busy_until_ns ? 0 : -1;
@@ -203,7 +204,7 @@ int loop_run(struct loop *l)
 			dispatch(l, ready, n);
 		now = go_on(l);
 		/* stopped and continued: what came meanwhile goes before what is due (SEC-29) */
-		while (!err && (t = timer_expire(&l->timers, now))) {
+		for (i = 0; !err && i < MAX_EXPIRED && (t = timer_expire(&l->timers, now)); i++) {
 			t->fn(t->arg, now);
 			go_on(l);
 		}

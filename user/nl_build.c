@@ -160,10 +160,14 @@ static void build_vip(struct req *r, const struct conf_vip *v, bool del)
 	put_lifetime(r, v);
 }
 
-/* Without a metric: for IPv6 that is 1024, and 0 that of the route which comes with the address, so both can be there. */
+/*
+ * IPv6 tells two routes for one destination apart by their metric, and a link-local address may be on every interface. That of the route which
+ * comes with the address is 0, so both can be there.
+ */
 static void build_local(struct req *r, const struct conf_vip *v)
 {
 	struct rtmsg *rtm = reserve(r, sizeof(*rtm));
+	int ifindex = dev_index(r, v->dev);
 
 	if (!rtm)
 		return;
@@ -174,7 +178,9 @@ static void build_local(struct req *r, const struct conf_vip *v)
 	rtm->rtm_scope = v->addr.family == 4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	rtm->rtm_type = RTN_LOCAL;
 	put_addr(r, RTA_DST, &v->addr);
-	put_u32(r, RTA_OIF, dev_index(r, v->dev));
+	put_u32(r, RTA_OIF, ifindex);
+	if (v->addr.family == 6)
+		put_u32(r, RTA_PRIORITY, IP6_METRIC + ifindex);
 }
 
 /* ---- routes ---- */

@@ -164,7 +164,7 @@ void vr_tell_role(struct vr *r)
 		role = r->fsm.lease_ns > VX_ROLE_ACTIVE_MIN ? r->fsm.lease_ns : VX_ROLE_ACTIVE_MIN;
 	else
 		for (i = 0; i < r->nvips; i++)
-			role |= r->vips[i].installed ? VX_ROLE_LEAVING : 0;
+			role |= vr_vip_in(&r->vips[i]) ? VX_ROLE_LEAVING : 0;
 	if (!dp_role_set(r->all->dp, r->slot, role))
 		r->ended = r->all->ended = true;
 }
@@ -219,7 +219,10 @@ static void add_actions(struct vr *r, unsigned int act)
 static void step(struct vr *r, const struct fsm_event *ev, uint64_t now_ns)
 {
 	enum fsm_state from = r->fsm.state;
-	unsigned int act = fsm_step(&r->fsm, ev, now_ns);
+	unsigned int act;
+
+	vr_say_active(r);
+	act = fsm_step(&r->fsm, ev, now_ns);
 
 	if (!act && r->fsm.state == from)
 		return;
@@ -420,7 +423,7 @@ static void defend(struct vr *r, struct vr_vip *vip, const struct vx_event *e, u
 		return;
 	}
 	vip->defended_ns = now_ns;
-	vip->announce = vip->installed;
+	vip->announce = vr_vip_in(vip);
 	r->defend = true;
 	vr_mark(r);
 	if (may_say(r->all, now_ns))

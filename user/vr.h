@@ -86,6 +86,7 @@ struct vr_vip {
 	struct vr_if *at;            /* in whose data plane it is answered; NULL: nowhere yet */
 	bool away;                   /* entered on all other interfaces, not to be accepted there (DP-5) */
 	bool installed;
+	bool served;          /* the kernel takes packets for it by a local route, until it is installed */
 	bool announce;        /* in this turn */
 	uint64_t defended_ns; /* against somebody else's claim, the last time */
 	bool said;            /* that it cannot be added */
@@ -113,6 +114,20 @@ enum vr_work {
 	VR_WORK_CLAIM,   /* it has become Active */
 	VR_WORK_REPAIR,  /* what is missing */
 	VR_WORK_RELEASE, /* it is not Active any more */
+};
+
+/* What is under way beyond a turn, in the order in which it comes first. */
+enum vr_queue {
+	VR_URGENT,  /* claims and releases */
+	VR_LATER,   /* announcements that repeat others, and words */
+	VR_REPAIRS, /* addresses that are missing, or served without being there */
+	VR_QUEUES,
+};
+
+/* A ring of routers that have something to do, each once. */
+struct vr_ring {
+	struct vr **at; /* [cap], owned array of borrowed routers */
+	size_t head, n, cap;
 };
 
 struct vr {
@@ -153,17 +168,21 @@ struct vr {
 	/* this turn */
 	unsigned int pending; /* enum fsm_act */
 	bool dirty, sent;
-	bool twice;                /* priority 0 goes out twice (KA-15) */
-	bool repair;               /* add what is missing: addresses, routes, rules */
-	bool defend;               /* announce the VIP that somebody claims */
-	bool ended;                /* its lease was ended from outside: why, is still to be read */
-	bool in_part, done, begun; /* addresses of it are in this part; it was the last; a claim's first */
-	size_t part_at;            /* where this part begins */
+	bool twice;       /* priority 0 goes out twice (KA-15) */
+	bool repair;      /* add what is missing: addresses, routes, rules */
+	bool defend;      /* announce the VIP that somebody claims */
+	bool ended;       /* its lease was ended from outside: why, is still to be read */
+	bool done, begun; /* the last of its addresses was in this part; a claim's first */
+	size_t part_at;   /* where this part begins */
 	/* what is under way beyond this turn */
 	enum vr_work work;
+	bool queued[VR_QUEUES];
 	size_t work_at, work_top; /* the next address; a claim: the first that it has not come to yet */
-	unsigned int work_turns;  /* turns that it has lasted */
+	unsigned int work_turn;   /* when it was begun, see vrs.turn */
 	bool answers;             /* a claim's first addresses are in, and the role has its lease */
+	bool hasty;               /* a claim: some of them are served by routes as yet */
+	bool again;               /* a repair has another round to go */
+	bool unsaid;              /* that it has become Active */
 	uint64_t step_ns[4];      /* a claim: advert, address, answering, announcement */
 	unsigned int rounds;      /* of announcements, see vr_announce_next() */
 	size_t round_at;
@@ -225,8 +244,14 @@ struct vrs {
 	struct dp_sizes sizes;
 	struct vr **dirty; /* [nvr]; what this turn has work for */
 	size_t ndirty, cap_dirty;
-	size_t part, part_from; /* addresses in one go; which of the dirty is the next to have some of them */
-	bool finishing;         /* nothing is left for another turn */
+	struct vr_ring queues[VR_QUEUES];
+	struct vr **parts;    /* [nvr]; who has addresses in this part */
+	size_t nparts, part;  /* @part: addresses in one go */
+	unsigned int turn;    /* counts them */
+	uint64_t limit_ns;    /* that the guardian was told */
+	uint64_t patience_ns; /* until when the kernel may keep this turn waiting */
+	bool finishing;       /* nothing is left for another turn */
+	bool haste;           /* many addresses are claimed in this turn */
 	/* somebody removes addresses of Active routers: how many at a stretch, since when, and the last time */
 	unsigned int burst;
 	uint64_t burst_ns, gone_ns;

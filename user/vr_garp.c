@@ -84,34 +84,39 @@ void vr_announce(struct vr *r, unsigned int repeat)
 	r->rounds = r->rounds < repeat ? repeat : r->rounds;
 }
 
-bool vr_announce_next(struct vr *r, size_t max)
+void vr_announce_later(struct vr *r, unsigned int repeat)
+{
+	vr_announce_installed(r);
+	r->rounds = r->rounds < repeat ? repeat : r->rounds;
+}
+
+size_t vr_announce_next(struct vr *r, size_t max)
 {
 	uint64_t now_ns = loop_now_ns();
-	size_t n = 0;
+	size_t n = 0, i;
 
-	if (!r->rounds)
-		return false;
-	if (r->fsm.state != FSM_ACTIVE) {
+	if (r->fsm.state != FSM_ACTIVE || !r->nvips) {
 		r->rounds = 0;
 		r->round_at = 0;
-		return false;
 	}
+	if (!r->rounds)
+		return 0;
 	for (; r->round_at < r->nvips && n < max; r->round_at++, n++) {
 		struct vr_vip *vip = &r->vips[r->round_at];
 
-		if (!can_announce(vip) || !vip->installed)
+		if (!can_announce(vip) || !vr_vip_in(vip))
 			continue;
 		announce_one(vip, r->rounds, now_ns);
 		if (pause_of(vip)) /* it comes round by itself */
 			vip->announce = false;
 	}
 	if (r->round_at < r->nvips)
-		return true;
+		return n;
 	r->round_at = 0;
 	r->rounds--;
-	for (n = 0; !r->rounds && n < r->nvips; n++)
-		r->vips[n].announce = false;
-	return true;
+	for (i = 0; !r->rounds && i < r->nvips; i++)
+		r->vips[i].announce = false;
+	return n;
 }
 
 /* The VIP on @f that has waited longest: those with most announcements left come first, so all VIPs come round before any repeats. */
@@ -128,7 +133,7 @@ static struct vr_vip *next_waiting(struct vr_if *f)
 
 			if (vip->dev != f || !vip->left)
 				continue;
-			if (r->fsm.state != FSM_ACTIVE || !vip->installed)
+			if (r->fsm.state != FSM_ACTIVE || !vr_vip_in(vip))
 				vip->left = 0;
 			else if (!best || vip->left > best->left)
 				best = vip;
@@ -156,7 +161,7 @@ void vr_announce_installed(struct vr *r)
 	size_t i;
 
 	for (i = 0; i < r->nvips; i++)
-		r->vips[i].announce = r->vips[i].installed;
+		r->vips[i].announce = vr_vip_in(&r->vips[i]);
 }
 
 /* ---- later ones ---- */
@@ -211,7 +216,7 @@ static void on_extra(void *arg, uint64_t now_ns)
 		return;
 	for (i = 0; i < r->nvips; i++)
 		r->vips[i].announce =
-			r->vips[i].installed && (r->vips[i].dev != r->iface || r->conf->garp.extra_if_all);
+			vr_vip_in(&r->vips[i]) && (r->vips[i].dev != r->iface || r->conf->garp.extra_if_all);
 	vr_announce(r, 1);
 	vr_mark(r);
 }

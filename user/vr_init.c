@@ -333,7 +333,7 @@ int vrs_reserve(struct vrs *v)
 	struct vr **dirty;
 
 	for (i = 0; i < v->nvr; i++) {
-		n += v->vr[i]->nvips + v->vr[i]->nroutes + v->vr[i]->nrules;
+		n += 2 * v->vr[i]->nvips + v->vr[i]->nroutes + v->vr[i]->nrules;
 		nvips += v->vr[i]->nvips;
 	}
 	if (vrs_reserve_index(v, nvips))
@@ -350,6 +350,8 @@ int vrs_reserve(struct vrs *v)
 		v->dirty = dirty;
 		v->cap_dirty = v->nvr + 1;
 	}
+	if (vrs_reserve_queues(v))
+		return -ENOMEM;
 	if (n <= v->cap_changes)
 		return 0;
 	changes = realloc(v->changes, n * sizeof(*changes));
@@ -832,6 +834,7 @@ void vrs_fini(struct vrs *v)
 	free(v->vr);
 	free(v->slots);
 	free(v->dirty);
+	vrs_free_queues(v);
 	free(v->changes);
 	free(v->owners);
 	free(v->statics);

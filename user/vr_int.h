@@ -38,6 +38,19 @@ void vrs_on_dp(void *arg, uint32_t events, uint64_t now_ns);
 
 /* vr_turn.c */
 
+/* Makes room for all routers. 0 or -ENOMEM. */
+int vrs_reserve_queues(struct vrs *v);
+void vrs_free_queues(struct vrs *v);
+
+/* Whether the kernel takes packets for @vip, as far as that is our doing. */
+static inline bool vr_vip_in(const struct vr_vip *vip)
+{
+	return vip->installed || vip->served;
+}
+
+/* The line about it that was to wait until nothing else has to be done. */
+void vr_say_active(struct vr *r);
+
 void vrs_flush(void *arg, uint64_t now_ns);
 /* The same, with all that is under way brought to its end, however long that takes; adverts go on meanwhile. */
 void vrs_finish(struct vrs *v);
@@ -63,10 +76,12 @@ void vr_vip_build(const struct vr *r, struct vr_vip *vip);
 void vr_announce(struct vr *r, unsigned int repeat);
 /* The same of the VIPs [@from, @to), at once. */
 void vr_announce_some(struct vr *r, size_t from, size_t to, unsigned int repeat);
-/* Queues up to @max of the announcements that vr_announce() has left for later. False: there were none. */
-bool vr_announce_next(struct vr *r, size_t max);
-/* Marks every VIP that is installed (invariant 6: only what was installed is announced). */
+/* Looks at up to @max VIPs, 1 at least, and queues those of the announcements that were left for later. Returns at how many; 0: there are none left. */
+size_t vr_announce_next(struct vr *r, size_t max);
+/* Marks every VIP that is in (invariant 6: only what the kernel takes packets for is announced). */
 void vr_announce_installed(struct vr *r);
+/* @repeat announcements of every VIP that is in, when nothing else is to be done. */
+void vr_announce_later(struct vr *r, unsigned int repeat);
 /* The later ones: after becoming Active, after a lower priority, periodically. */
 void vr_announce_arm(struct vr *r, uint64_t now_ns);
 /* The periodic ones as the configuration has them now. */

@@ -503,9 +503,11 @@ static void follow_if(struct vrs *v, const struct vr_if *f)
 	uint64_t now_ns = loop_now_ns();
 	size_t i;
 
+	log_hold();
 	for (i = 0; i < v->nvr; i++)
 		if (tracks_if(v->vr[i], f))
 			vr_follow(v->vr[i], now_ns);
+	log_release();
 }
 
 /* ---- links ---- */
@@ -530,10 +532,12 @@ static void announce_all(struct vrs *v, const struct vr_if *f)
 static void take_off(struct vrs *v, const struct vr_vip *vip, const char *ifname)
 {
 	struct conf_vip there = *vip->conf;
-	struct nl_change c = { .addr = &there, .del = true };
+	struct nl_change c = { .addr = &there, .del = true }, route = { .addr = &there, .local = true, .del = true };
 	char text[46];
 
 	memcpy(there.dev, ifname, sizeof(there.dev));
+	if (vip->served)
+		nl_commit(v->nl, &route, 1);
 	if (nl_commit(v->nl, &c, 1) || c.err)
 		log_err("cannot remove %s/%u from %s, which was renamed: %s",
 			conf_addr_str(&there.addr, text, sizeof(text)), there.plen, ifname, strerror(-c.err));
@@ -566,6 +570,7 @@ static void if_gone(struct vrs *v, struct vr_if *f, const char *new_name)
 			if (vip->dev == f && new_name && (vip->installed || v->vr[i]->fsm.state == FSM_ACTIVE))
 				take_off(v, vip, new_name);
 			vip->installed &= vip->dev != f;
+			vip->served &= vip->dev != f;
 		}
 	}
 	follow_if(v, f);

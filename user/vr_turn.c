@@ -5,8 +5,10 @@
 #include "log.h"
 #include "ward.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LATE_MAX_NS (100 * VX_NS_PER_MS)
@@ -29,8 +31,86 @@ enum {
 	FIRST_PART = 8, /* small, for the sake of the first address */
 	ONES_PART = 16, /* of one router: it does not keep the others waiting */
 	TX_PART = 256,  /* announcements in one go */
+	SAY_COST = 2,   /* what a line for the log costs, in announcements */
+	HASTE = 8,      /* addresses: with more to be claimed they are served before they are added */
 	BURST = 64,
 };
+
+/* ---- who has something to do ---- */
+
+int vrs_reserve_queues(struct vrs *v)
+{
+	struct vr_ring *q;
+	struct vr **at;
+	size_t i;
+
+	if (v->nvr <= v->queues[0].cap)
+		return 0;
+	for (q = v->queues; q < v->queues + VR_QUEUES; q++) {
+		at = calloc(v->nvr, sizeof(struct vr *));
+		if (!at)
+			return -ENOMEM;
+		for (i = 0; i < q->n; i++)
+			at[i] = q->at[(q->head + i) % q->cap];
+		free(q->at);
+		*q = (struct vr_ring){ .at = at, .n = q->n, .cap = v->nvr };
+	}
+	at = realloc(v->parts, v->nvr * sizeof(struct vr *));
+	if (!at)
+		return -ENOMEM;
+	v->parts = at;
+	return 0;
+}
+
+void vrs_free_queues(struct vrs *v)
+{
+	struct vr_ring *q;
+
+	for (q = v->queues; q < v->queues + VR_QUEUES; q++)
+		free(q->at);
+	free(v->parts);
+}
+
+static void push(struct vr *r, enum vr_queue which)
+{
+	struct vr_ring *q = &r->all->queues[which];
+
+	if (r->queued[which])
+		return;
+	r->queued[which] = true;
+	q->at[(q->head + q->n++) % q->cap] = r;
+}
+
+static struct vr *pop(struct vrs *v, enum vr_queue which)
+{
+	struct vr_ring *q = &v->queues[which];
+	struct vr *r = q->at[q->head];
+
+	q->head = (q->head + 1) % q->cap;
+	q->n--;
+	r->queued[which] = false;
+	return r;
+}
+
+/* Where @r's work belongs; one that was queued for something else is passed over there. */
+static void push_work(struct vr *r)
+{
+	if (r->work == VR_WORK_REPAIR)
+		push(r, VR_REPAIRS);
+	else if (r->work)
+		push(r, VR_URGENT);
+}
+
+/* Somebody has no role yet that is to have one, or has addresses still that are not its own any more. */
+static bool is_urgent(const struct vrs *v)
+{
+	return v->queues[VR_URGENT].n;
+}
+
+static bool is_under_way(const struct vrs *v)
+{
+	return v->queues[VR_URGENT].n || v->queues[VR_LATER].n || v->queues[VR_REPAIRS].n;
+}
 
 static void queue_adverts(struct vr *r, bool prio0)
 {
@@ -226,7 +306,7 @@ static void commit_parts(struct vrs *v)
 
 	for (done = 0; done < v->nchanges; done += n) {
 		n = v->nchanges - done < v->part ? v->nchanges - done : v->part;
-		ward_waits(since_ns, vrs_patience(v)); /* the kernel has one lock for all of its network settings */
+		ward_waits(since_ns, v->patience_ns); /* the kernel has one lock for all of its network settings */
 		err = nl_commit(v->nl, v->changes + done, n);
 		if (err)
 			log_err("route netlink failed: %s", strerror(-err));
@@ -267,22 +347,68 @@ void vrs_commit(struct vrs *v)
 /*
  * The addresses of a router are added or removed over as many turns as it takes, from r->work_at on. A claim's role gets its lease, and XDP
  * answers, behind the first part; each address is announced when it is in.
+ *
+ * Where many are claimed, by one router or by hundreds, the kernel first gets a local route for each, which makes it take packets in a tenth
+ * of the time (nl.h); when all of them are served and announced, a repair adds the addresses as they are configured, and another takes the
+ * routes away. Everybody sees the same in the end.
  */
 
-/* One that is added anew while Active, or known not to be there: a claim takes none for granted that it has not added itself. */
-static bool adds_vip(const struct vr *r, size_t i)
+static void want_addr(struct vr *r, struct vr_vip *vip, bool del)
 {
-	return (r->work == VR_WORK_CLAIM && i >= r->work_top) || !r->vips[i].installed;
+	struct vr_change owner = { .vr = r,
+				   .installed = &vip->installed,
+				   .announce = vip->served ? NULL : &vip->announce,
+				   .said = &vip->said };
+
+	vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .del = del }, &owner);
 }
 
-static void want_vip(struct vr *r, size_t i)
+static void want_served(struct vr *r, struct vr_vip *vip, bool del)
+{
+	struct vr_change owner = { .vr = r, .installed = &vip->served, .announce = del ? NULL : &vip->announce };
+
+	vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .local = true, .del = del }, &owner);
+}
+
+/* One that is to be tested for duplicates before it is used must not be; nor is there a route to a group, or one to 127.0.0.1 on a NIC. */
+static bool can_serve(const struct conf_vip *c)
+{
+	return !(c->flags & (CONF_VIP_DAD | CONF_VIP_AUTOJOIN)) && (c->addr.family == 6 || c->addr.b[0] != 127);
+}
+
+/* Into the batch goes what there is to do for the VIP @i. Returns how many changes that are. */
+static size_t want_vip(struct vr *r, size_t i)
 {
 	struct vr_vip *vip = &r->vips[i];
-	struct vr_change owner = {
-		.vr = r, .installed = &vip->installed, .announce = &vip->announce, .said = &vip->said
-	};
+	size_t n = r->all->nchanges;
 
-	vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .del = r->work == VR_WORK_RELEASE }, &owner);
+	switch (r->work) {
+	case VR_WORK_NONE:
+		break;
+	case VR_WORK_CLAIM: /* takes none for granted that it has not added itself */
+		if (i < r->work_top && vr_vip_in(vip))
+			break;
+		if (r->all->haste && can_serve(vip->conf)) {
+			r->hasty = true;
+			want_served(r, vip, false);
+		} else {
+			want_addr(r, vip, false);
+		}
+		break;
+	case VR_WORK_REPAIR:
+		if (!vip->installed)
+			want_addr(r, vip, false);
+		else if (vip->served)
+			want_served(r, vip, true);
+		break;
+	case VR_WORK_RELEASE:
+		if (vip->served)
+			want_served(r, vip, true);
+		if (vip->installed)
+			want_addr(r, vip, true);
+		break;
+	}
+	return r->all->nchanges - n;
 }
 
 /* At most @max addresses of @r into the batch. */
@@ -291,14 +417,10 @@ static void take_part(struct vr *r, size_t max)
 	size_t n = 0, i;
 
 	r->part_at = r->work_at;
-	for (i = r->work_at; i < r->nvips && n < max; i++) {
-		if (r->work == VR_WORK_RELEASE ? !r->vips[i].installed : !adds_vip(r, i))
-			continue;
-		want_vip(r, i);
-		n++;
-	}
+	r->all->parts[r->all->nparts++] = r;
+	for (i = r->work_at; i < r->nvips && n < max; i++)
+		n += want_vip(r, i);
 	r->work_at = i;
-	r->in_part = true;
 }
 
 void vrs_note_burst(struct vrs *v)
@@ -330,24 +452,32 @@ static bool waits(const struct vr *r, uint64_t now_ns)
 }
 
 /* Round robin: where one router has thousands, another has to wait for few of them. */
-static bool next_part(struct vrs *v)
+static void take_from(struct vrs *v, enum vr_queue which)
 {
 	uint64_t now_ns = loop_now_ns();
-	bool any = false;
-	size_t i, left;
+	size_t i, n = v->queues[which].n, left;
 
-	for (i = 0; i < v->ndirty && v->nchanges < v->part; i++) {
-		struct vr *r = v->dirty[(v->part_from + i) % v->ndirty];
+	for (i = 0; i < n && v->nchanges < v->part; i++) {
+		struct vr *r = pop(v, which);
 
-		if (!r->work || waits(r, now_ns))
+		if (!r->work || (which == VR_REPAIRS) != (r->work == VR_WORK_REPAIR))
 			continue;
 		left = v->part - v->nchanges;
-		take_part(r, left < ONES_PART ? left : ONES_PART);
-		any = true;
+		if (waits(r, now_ns))
+			push(r, which);
+		else
+			take_part(r, left < ONES_PART ? left : ONES_PART);
 	}
-	if (any)
-		v->part_from = (v->part_from + i) % v->ndirty;
-	return any;
+}
+
+/* What is urgent comes first. */
+static bool next_part(struct vrs *v)
+{
+	v->nparts = 0;
+	take_from(v, VR_URGENT);
+	if (!v->nparts)
+		take_from(v, VR_REPAIRS);
+	return v->nparts;
 }
 
 /* New work for @r begins with its first address, and replaces what was under way. */
@@ -365,8 +495,11 @@ static void begin_work(struct vr *r)
 		return;
 	r->work = work;
 	r->work_at = r->work_top = 0;
+	r->work_turn = r->all->turn;
+	r->again = r->hasty = false;
 	if (work != VR_WORK_REPAIR)
 		r->answers = false;
+	push_work(r);
 }
 
 /* Routes and rules that are to be added: all when it becomes Active, what is missing when something was taken away. */
@@ -443,7 +576,7 @@ static void join_solicited(struct vr *r, size_t from, size_t to)
 
 /* ---- announcements and log ---- */
 
-static void log_claim(const struct vr *r)
+static void log_claim(struct vr *r)
 {
 	uint64_t t[4];
 	char why[64] = "";
@@ -451,6 +584,7 @@ static void log_claim(const struct vr *r)
 
 	for (i = 0; i < 4; i++)
 		t[i] = r->step_ns[i] > r->cause_ns ? (r->step_ns[i] - r->cause_ns) / VX_NS_PER_US : 0;
+	r->unsaid = false;
 	if (r->fsm.why == FSM_WHY_NO_ADVERT)
 		snprintf(why, sizeof(why), " for %.1f ms", r->quiet_ns / 1e6);
 	log_info("(%s) Entering MASTER STATE", r->conf->name);
@@ -458,6 +592,12 @@ static void log_claim(const struct vr *r)
 		 " us, %s +%" PRIu64 " us",
 		 r->conf->name, fsm_state_name(r->from), fsm_why_name(r->fsm.why), why, t[0], t[1], t[2],
 		 r->conf->family == 6 ? "unsolicited NA" : "gratuitous ARP", t[3]);
+}
+
+void vr_say_active(struct vr *r)
+{
+	if (r->unsaid)
+		log_claim(r);
 }
 
 /* Once a second and router, however many: the rest is counted. */
@@ -485,7 +625,7 @@ static void announce_part(struct vr *r)
 
 	if (r->fsm.state != FSM_ACTIVE || r->ended || r->work == VR_WORK_RELEASE)
 		return;
-	vr_announce_some(r, r->part_at, r->work_at, r->work == VR_WORK_CLAIM ? g->repeat : 1);
+	vr_announce_some(r, r->part_at, r->work_at, r->work == VR_WORK_CLAIM && !r->hasty ? g->repeat : 1);
 }
 
 /* The addresses of a part are in, or have gone. */
@@ -494,12 +634,10 @@ static void settle_part(struct vrs *v)
 	uint64_t in_ns = loop_now_ns(), answers_ns;
 	size_t i;
 
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
+	for (i = 0; i < v->nparts; i++) {
+		struct vr *r = v->parts[i];
 		bool all = r->work_at == r->nvips;
 
-		if (!r->in_part)
-			continue;
 		if (r->work == VR_WORK_CLAIM ? !r->answers : r->work == VR_WORK_RELEASE && all)
 			vr_tell_role(r);
 		if (r->work == VR_WORK_CLAIM && !r->answers)
@@ -507,21 +645,48 @@ static void settle_part(struct vrs *v)
 		join_solicited(r, r->part_at, r->work_at);
 	}
 	answers_ns = loop_now_ns();
-	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->in_part)
-			announce_part(v->dirty[i]);
+	for (i = 0; i < v->nparts; i++)
+		announce_part(v->parts[i]);
 	vrs_flush_tx(v);
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
+	for (i = 0; i < v->nparts; i++) {
+		struct vr *r = v->parts[i];
 
-		if (r->in_part && r->work == VR_WORK_CLAIM && !r->answers) {
+		if (r->work == VR_WORK_CLAIM && !r->answers) {
 			r->step_ns[2] = answers_ns;
 			r->step_ns[3] = loop_now_ns();
 			r->answers = r->begun = true;
+			vr_mark(r);
 		}
-		r->done = r->in_part && r->work_at == r->nvips;
+		r->done = r->work_at == r->nvips;
 		r->work_top = r->work_at > r->work_top ? r->work_at : r->work_top;
-		r->in_part = false;
+	}
+}
+
+static bool any_served(const struct vr *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->nvips && !r->vips[i].served; i++)
+		;
+	return i < r->nvips;
+}
+
+/* What comes next for @r, whose last address was in this part. */
+static void go_over(struct vr *r)
+{
+	enum vr_work was = r->work;
+
+	r->work = VR_WORK_NONE;
+	if (r->fsm.state != FSM_ACTIVE)
+		return;
+	if (was == VR_WORK_CLAIM && r->hasty) {
+		vr_announce_later(r, r->conf->garp.repeat - 1);
+		push(r, VR_LATER);
+	}
+	if ((was == VR_WORK_CLAIM || r->again) && any_served(r)) {
+		r->again = was == VR_WORK_CLAIM;
+		r->work = VR_WORK_REPAIR;
+		r->work_at = r->work_top = 0;
 	}
 }
 
@@ -530,25 +695,27 @@ static void finish_work(struct vrs *v)
 {
 	size_t i;
 
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
+	for (i = 0; i < v->nparts; i++) {
+		struct vr *r = v->parts[i];
 
-		if (r->done && r->work != VR_WORK_RELEASE && r->fsm.state == FSM_ACTIVE) {
+		if (r->done && r->work != VR_WORK_RELEASE && r->fsm.state == FSM_ACTIVE &&
+		    !(r->work == VR_WORK_CLAIM && any_served(r))) {
 			want_routes(r, false);
 			want_rules(r, false);
 		}
 	}
 	vrs_commit(v);
-	for (i = 0; i < v->ndirty; i++) {
-		struct vr *r = v->dirty[i];
+	for (i = 0; i < v->nparts; i++) {
+		struct vr *r = v->parts[i];
 
-		if (r->done && r->work == VR_WORK_CLAIM && r->work_turns)
+		if (r->done && r->work == VR_WORK_CLAIM && r->work_turn != v->turn)
 			log_info("%s: all %zu addresses are in, +%" PRIu64 " us", r->conf->name, r->nvips,
 				 (uint64_t)((loop_now_ns() - r->cause_ns) / VX_NS_PER_US));
 		v->news |= r->done && r->work == VR_WORK_CLAIM;
 		if (r->done)
-			r->work = VR_WORK_NONE;
+			go_over(r);
 		r->done = false;
+		push_work(r);
 	}
 }
 
@@ -562,7 +729,21 @@ static bool may_go_on(struct vrs *v, uint64_t since_ns)
 		send_due(v);
 		return true;
 	}
-	return now_ns - since_ns < TURN_NS && now_ns < timer_next(&v->loop->timers);
+	return now_ns - since_ns < TURN_NS && (now_ns < timer_next(&v->loop->timers) || is_urgent(v));
+}
+
+/* Whether more than HASTE addresses are to be claimed. */
+static bool is_many(const struct vrs *v)
+{
+	const struct vr_ring *q = &v->queues[VR_URGENT];
+	size_t i, n = 0;
+
+	for (i = 0; i < q->n && n <= HASTE; i++) {
+		const struct vr *r = q->at[(q->head + i) % q->cap];
+
+		n += r->work == VR_WORK_CLAIM ? r->nvips - r->work_at : 0;
+	}
+	return n > HASTE;
 }
 
 /* KA-18: rules, routes and addresses go, in this order; addresses come before anything else. */
@@ -581,6 +762,8 @@ static void flush_addresses(struct vrs *v)
 		}
 	}
 	vrs_commit(v);
+	v->haste = is_many(v);
+	v->patience_ns = is_under_way(v) ? vrs_patience(v) : 0;
 	while (next_part(v)) {
 		vrs_commit(v);
 		settle_part(v);
@@ -594,12 +777,12 @@ static void flush_addresses(struct vrs *v)
 static void flush_announcements(struct vrs *v)
 {
 	const unsigned int again = FSM_ACT_ANNOUNCE | FSM_ACT_ANSWER_LOWER;
-	uint64_t since_ns = loop_now_ns();
+	uint64_t now_ns = loop_now_ns();
 	size_t i;
 
 	for (i = 0; i < v->ndirty; i++) {
 		struct vr *r = v->dirty[i];
-		bool all = r->pending & again && !(r->pending & FSM_ACT_CLAIM) && r->fsm.lease_ns > since_ns;
+		bool all = r->pending & again && !(r->pending & FSM_ACT_CLAIM) && r->fsm.lease_ns > now_ns;
 
 		if (r->fsm.state != FSM_ACTIVE || r->ended)
 			continue;
@@ -610,41 +793,60 @@ static void flush_announcements(struct vrs *v)
 		else if (all || r->defend)
 			vr_announce(r, 1);
 	}
-	for (i = 0; i < v->ndirty; i++)
-		while (vr_announce_next(v->dirty[i], TX_PART)) {
-			vrs_flush_tx(v);
-			if (!may_go_on(v, since_ns))
-				return;
-		}
 	vrs_flush_tx(v);
 }
 
-/* What is left of the turn for @r: timers, words. */
+/* Announcements that repeat others, and what there is to say, when nothing is urgent. */
+static void flush_later(struct vrs *v)
+{
+	uint64_t since_ns = loop_now_ns();
+	size_t n = 0, k;
+	struct vr *r;
+
+	log_hold();
+	while (v->queues[VR_LATER].n && !is_urgent(v)) {
+		r = pop(v, VR_LATER);
+		n += r->unsaid ? SAY_COST : 0;
+		vr_say_active(r);
+		while (n < TX_PART && (k = vr_announce_next(r, TX_PART - n)))
+			n += k;
+		if (r->rounds)
+			push(r, VR_LATER);
+		if (n < TX_PART)
+			continue;
+		n = 0;
+		vrs_flush_tx(v);
+		if (!may_go_on(v, since_ns))
+			break;
+	}
+	vrs_flush_tx(v);
+	log_release();
+}
+
+/* What is left of the turn for @r. */
 static void end_turn(struct vr *r, uint64_t now_ns)
 {
 	arm_timers(r);
 	if (r->begun) {
 		r->became_active++;
 		vr_announce_arm(r, r->step_ns[3]);
-		log_claim(r);
-		ward_alive(loop_now_ns());
+		r->unsaid = true;
 	} else if (r->pending & FSM_ACT_ANSWER_LOWER) {
 		vr_announce_arm_lower(r, now_ns);
 	}
+	if (r->unsaid || r->rounds)
+		push(r, VR_LATER);
 	say_gone(r, now_ns);
-	r->work_turns += r->work != VR_WORK_NONE;
-	if (!r->work)
-		r->work_turns = 0;
 	r->pending = 0;
-	r->begun = r->repair = r->defend = r->twice = false;
-	r->dirty = r->work || r->rounds;
+	r->begun = r->repair = r->defend = r->twice = r->dirty = false;
 }
 
 static void carry_out(struct vrs *v)
 {
 	uint64_t now_ns;
-	size_t i, n = 0;
+	size_t i;
 
+	v->turn++;
 	flush_adverts(v);
 	now_ns = loop_now_ns();
 	ward_alive(now_ns);
@@ -662,11 +864,9 @@ static void carry_out(struct vrs *v)
 	ward_alive(now_ns);
 	for (i = 0; i < v->ndirty; i++)
 		end_turn(v->dirty[i], now_ns);
-	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->dirty)
-			v->dirty[n++] = v->dirty[i];
-	v->ndirty = n;
-	if (!n)
+	v->ndirty = 0;
+	flush_later(v);
+	if (!is_under_way(v))
 		v->part = FIRST_PART;
 }
 
@@ -721,18 +921,38 @@ static void heed_kernel(struct vrs *v)
 }
 
 /* An interval late is dead, and so is LATE_MAX_NS. */
-static void set_limit(const struct vrs *v)
+static void tell_limit(struct vrs *v, uint64_t limit_ns)
+{
+	v->limit_ns = limit_ns;
+	ward_limit(limit_ns < LATE_MAX_NS ? limit_ns : LATE_MAX_NS, loop_now_ns());
+}
+
+static void narrow(const struct vr *r, uint64_t *limit_ns)
+{
+	if (r->fsm.state == FSM_ACTIVE && (!*limit_ns || r->fsm.adver_ns < *limit_ns))
+		*limit_ns = r->fsm.adver_ns;
+}
+
+static void set_limit(struct vrs *v)
 {
 	uint64_t limit_ns = 0;
 	size_t i;
 
-	for (i = 0; i < v->nvr; i++) {
-		const struct fsm *f = &v->vr[i]->fsm;
+	for (i = 0; i < v->nvr; i++)
+		narrow(v->vr[i], &limit_ns);
+	tell_limit(v, limit_ns);
+}
 
-		if (f->state == FSM_ACTIVE && (!limit_ns || f->adver_ns < limit_ns))
-			limit_ns = f->adver_ns;
-	}
-	ward_limit(limit_ns < LATE_MAX_NS ? limit_ns : LATE_MAX_NS, loop_now_ns());
+/* Before a router is Active, or it would not be guarded from the first moment on. */
+static void narrow_limit(struct vrs *v)
+{
+	uint64_t limit_ns = v->limit_ns;
+	size_t i;
+
+	for (i = 0; i < v->ndirty; i++)
+		narrow(v->dirty[i], &limit_ns);
+	if (limit_ns != v->limit_ns)
+		tell_limit(v, limit_ns);
 }
 
 void vrs_on_wake(void *arg, uint64_t now_ns)
@@ -747,24 +967,12 @@ void vrs_on_sleep(void *arg, uint64_t next_ns)
 	ward_sleep(next_ns);
 }
 
-/* Whether something was decided that this turn has not carried out yet. */
-static bool is_decided(const struct vrs *v)
-{
-	size_t i;
-
-	for (i = 0; i < v->ndirty; i++)
-		if (v->dirty[i]->pending || v->dirty[i]->repair || v->dirty[i]->defend)
-			return true;
-	return false;
-}
-
 /* Where sending failed the kernel is asked for the link: its own news of a lost carrier can be a second late. */
 static void turn(struct vrs *v)
 {
 	size_t i;
 
-	if (v->news) /* before a router is Active, or it would not be guarded from the first moment on */
-		set_limit(v);
+	narrow_limit(v);
 	carry_out(v);
 	for (i = 0; i < v->nifs; i++) {
 		if (v->ifs[i]->send_failed && v->ifs[i]->up)
@@ -778,12 +986,10 @@ static void turn(struct vrs *v)
 /* The rest of the work, after what has come in meanwhile and what is due; or when a burst is over. */
 static void go_on_later(struct vrs *v)
 {
+	const struct vr_ring *q = &v->queues[VR_REPAIRS];
 	uint64_t now_ns = loop_now_ns();
-	size_t i;
 
-	for (i = 0; i < v->ndirty && !v->dirty[i]->rounds && waits(v->dirty[i], now_ns); i++)
-		;
-	if (i < v->ndirty)
+	if (is_urgent(v) || v->queues[VR_LATER].n || !waits(q->at[q->head], now_ns))
 		loop_stay_awake(v->loop, now_ns + VX_NS_PER_MS);
 	else
 		timer_arm(&v->loop->timers, &v->burst_timer, v->gone_ns + BURST_QUIET_NS + 1);
@@ -795,13 +1001,13 @@ void vrs_flush(void *arg, uint64_t now_ns)
 
 	heed_guardian(v, now_ns);
 	heed_kernel(v);
-	if (v->ndirty)
+	if (v->ndirty || is_under_way(v))
 		turn(v);
-	while (v->ndirty && (v->finishing || is_decided(v)))
+	while (v->ndirty || (v->finishing && is_under_way(v)))
 		turn(v);
-	if (v->ndirty)
+	if (is_under_way(v))
 		go_on_later(v);
-	if (v->news) {
+	if (v->news && !is_urgent(v)) {
 		set_limit(v);
 		vrs_tell(v);
 	}

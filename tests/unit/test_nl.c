@@ -275,6 +275,10 @@ static void address_can_be_served_by_a_local_route(void **state)
 			assert_int_equal(rtm->rtm_type, RTN_LOCAL);
 			expect_addr(attr(nlh, RTA_DST), addrs[i]);
 			expect_u32(attr(nlh, RTA_OIF), 7);
+			if (i)
+				expect_u32(attr(nlh, RTA_PRIORITY), 1024 + 7);
+			else
+				assert_null(attr(nlh, RTA_PRIORITY));
 		}
 	}
 }
