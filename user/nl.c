@@ -766,10 +766,10 @@ static void note_local(const struct nlmsghdr *nlh, void *arg)
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 
 	if (nlh->nlmsg_type == RTM_NEWROUTE)
-		*(bool *)arg |= rtm->rtm_type == RTN_LOCAL;
+		*(bool *)arg |= rtm->rtm_type == RTN_LOCAL && rtm->rtm_protocol != NL_PROTO;
 }
 
-/* Whether a packet for @vip that came in on its interface would be taken. */
+/* Whether a packet for @vip that came in on its interface would be taken, and not only because of a local route of ours. */
 static bool is_local(struct nl *nl, const struct conf_vip *vip)
 {
 	struct nlmsghdr *nlh = (struct nlmsghdr *)nl->answer;
@@ -794,7 +794,7 @@ static void nap(void)
 	prctl(PR_SET_TIMERSLACK, 0); /* the default again */
 }
 
-void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
+static void wait_for(struct nl *nl, const struct nl_change *changes, size_t n, bool routes)
 {
 	unsigned int tries = SETTLE_TRIES;
 	size_t i;
@@ -802,9 +802,20 @@ void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
 	for (i = 0; i < n && !nl->asking; i++) {
 		const struct nl_change *c = &changes[i];
 
-		if (!c->addr || c->local || c->del || c->err || c->addr->addr.family != 6)
+		if (!c->addr || c->addr->addr.family != 6 || c->local != routes || c->del != routes || c->no_wait ||
+		    c->err)
 			continue;
 		for (; tries && !is_local(nl, c->addr); tries--)
 			nap();
 	}
+}
+
+void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n)
+{
+	wait_for(nl, changes, n, false);
+}
+
+void nl_await(struct nl *nl, const struct nl_change *changes, size_t n)
+{
+	wait_for(nl, changes, n, true);
 }

@@ -107,6 +107,7 @@ bool nl_has_vlans(const struct nl *nl, int ifindex);
 struct nl_change {
 	const struct conf_vip *addr;
 	bool local;
+	bool no_wait; /* for nl_settle() */
 	const struct conf_route *route;
 	const struct conf_rule *rule;
 	bool del;
@@ -127,6 +128,8 @@ int nl_commit(struct nl *nl, struct nl_change *changes, size_t n);
  * and lets a work queue do the rest.
  */
 void nl_settle(struct nl *nl, const struct nl_change *changes, size_t n);
+/* The same before local routes are taken away: until the addresses do without them. */
+void nl_await(struct nl *nl, const struct nl_change *changes, size_t n);
 
 /* What a route or rule message of the kernel is about; not @own. False: of another family, or malformed. */
 bool nl_parse_route(const struct nlmsghdr *nlh, struct nl_route_key *k);

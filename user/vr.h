@@ -87,6 +87,7 @@ struct vr_vip {
 	bool away;                   /* entered on all other interfaces, not to be accepted there (DP-5) */
 	bool installed;
 	bool served;          /* the kernel takes packets for it by a local route, until it is installed */
+	bool told;            /* the kernel has told that it is there, since it was added */
 	bool announce;        /* in this turn */
 	uint64_t defended_ns; /* against somebody else's claim, the last time */
 	bool said;            /* that it cannot be added */

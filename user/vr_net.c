@@ -705,6 +705,11 @@ static void on_vip(struct vrs *v, struct vr *owner, struct vr_vip *vip, const st
 	}
 	if (v->resync && !a->gone)
 		vip->installed = true;
+	vip->told = !a->gone;
+	if (vip->told && vip->installed && vip->served && owner->fsm.state == FSM_ACTIVE) { /* not needed any longer */
+		owner->repair = true;
+		vr_mark(owner);
+	}
 	if (!a->gone || owner->fsm.state != FSM_ACTIVE || !vip->installed || vip->conf->flags & CONF_VIP_NO_TRACK)
 		return;
 	/* Our own removal of one VIP takes others with it that the kernel made its secondaries. */

@@ -358,11 +358,13 @@ static void remove_vips(struct vr *r, struct vr *made)
 			continue;
 		hint = old - r->vips + 1;
 		made->vips[i].installed = old->installed;
+		made->vips[i].served = old->served;
+		made->vips[i].told = old->told;
 		made->vips[i].at = old->at;
 		made->vips[i].away = old->away;
 		made->vips[i].left = old->left;
 		made->vips[i].defended_ns = old->defended_ns;
-		old->installed = false;
+		old->installed = old->served = false;
 		old->at = NULL; /* the new one has its place */
 	}
 	for (i = 0; i < r->nvips; i++) {
@@ -654,6 +656,7 @@ int vrs_reload(struct vrs *v, const struct conf *conf)
 		vrs_follow_all(v);
 		return rc;
 	}
+	vrs_finish(v); /* what is half done is done for the routers as they are */
 	apply(&l);
 	drop_interfaces(v);
 	if (vrs_groups_build(v))

@@ -306,6 +306,8 @@ static void commit_parts(struct vrs *v)
 
 	for (done = 0; done < v->nchanges; done += n) {
 		n = v->nchanges - done < v->part ? v->nchanges - done : v->part;
+		if (v->finishing)
+			nl_await(v->nl, v->changes + done, n);
 		ward_waits(since_ns, v->patience_ns); /* the kernel has one lock for all of its network settings */
 		err = nl_commit(v->nl, v->changes + done, n);
 		if (err)
@@ -350,7 +352,8 @@ void vrs_commit(struct vrs *v)
  *
  * Where many are claimed, by one router or by hundreds, the kernel first gets a local route for each, which makes it take packets in a tenth
  * of the time (nl.h); when all of them are served and announced, a repair adds the addresses as they are configured, and another takes the
- * routes away. Everybody sees the same in the end.
+ * routes away, of IPv6 when the kernel has told of the address: it acknowledges it earlier. Everybody sees the same in the end. So it is with any IPv6 address, which takes the kernel 0.2 ms: it has a group joined, and is
+ * not done when it says so.
  */
 
 static void want_addr(struct vr *r, struct vr_vip *vip, bool del)
@@ -360,7 +363,7 @@ static void want_addr(struct vr *r, struct vr_vip *vip, bool del)
 				   .announce = vip->served ? NULL : &vip->announce,
 				   .said = &vip->said };
 
-	vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .del = del }, &owner);
+	vrs_want(r->all, &(struct nl_change){ .addr = vip->conf, .no_wait = vip->served, .del = del }, &owner);
 }
 
 static void want_served(struct vr *r, struct vr_vip *vip, bool del)
@@ -388,7 +391,7 @@ static size_t want_vip(struct vr *r, size_t i)
 	case VR_WORK_CLAIM: /* takes none for granted that it has not added itself */
 		if (i < r->work_top && vr_vip_in(vip))
 			break;
-		if (r->all->haste && can_serve(vip->conf)) {
+		if ((r->all->haste || vip->conf->addr.family == 6) && can_serve(vip->conf)) {
 			r->hasty = true;
 			want_served(r, vip, false);
 		} else {
@@ -398,7 +401,7 @@ static size_t want_vip(struct vr *r, size_t i)
 	case VR_WORK_REPAIR:
 		if (!vip->installed)
 			want_addr(r, vip, false);
-		else if (vip->served)
+		else if (vip->served && (vip->told || vip->conf->addr.family == 4 || r->all->finishing))
 			want_served(r, vip, true);
 		break;
 	case VR_WORK_RELEASE:
@@ -452,10 +455,12 @@ static bool waits(const struct vr *r, uint64_t now_ns)
 }
 
 /* Round robin: where one router has thousands, another has to wait for few of them. */
-static void take_from(struct vrs *v, enum vr_queue which)
+static bool next_part(struct vrs *v, enum vr_queue which)
 {
 	uint64_t now_ns = loop_now_ns();
 	size_t i, n = v->queues[which].n, left;
+
+	v->nparts = 0;
 
 	for (i = 0; i < n && v->nchanges < v->part; i++) {
 		struct vr *r = pop(v, which);
@@ -468,15 +473,6 @@ static void take_from(struct vrs *v, enum vr_queue which)
 		else
 			take_part(r, left < ONES_PART ? left : ONES_PART);
 	}
-}
-
-/* What is urgent comes first. */
-static bool next_part(struct vrs *v)
-{
-	v->nparts = 0;
-	take_from(v, VR_URGENT);
-	if (!v->nparts)
-		take_from(v, VR_REPAIRS);
 	return v->nparts;
 }
 
@@ -732,6 +728,20 @@ static bool may_go_on(struct vrs *v, uint64_t since_ns)
 	return now_ns - since_ns < TURN_NS && (now_ns < timer_next(&v->loop->timers) || is_urgent(v));
 }
 
+/* Part by part, as long as there is time. */
+static void work_on(struct vrs *v, enum vr_queue which)
+{
+	uint64_t since_ns = loop_now_ns();
+
+	while (next_part(v, which)) {
+		vrs_commit(v);
+		settle_part(v);
+		finish_work(v);
+		if (!may_go_on(v, since_ns))
+			break;
+	}
+}
+
 /* Whether more than HASTE addresses are to be claimed. */
 static bool is_many(const struct vrs *v)
 {
@@ -749,7 +759,6 @@ static bool is_many(const struct vrs *v)
 /* KA-18: rules, routes and addresses go, in this order; addresses come before anything else. */
 static void flush_addresses(struct vrs *v)
 {
-	uint64_t since_ns = loop_now_ns();
 	size_t i;
 
 	for (i = 0; i < v->ndirty; i++) {
@@ -764,13 +773,7 @@ static void flush_addresses(struct vrs *v)
 	vrs_commit(v);
 	v->haste = is_many(v);
 	v->patience_ns = is_under_way(v) ? vrs_patience(v) : 0;
-	while (next_part(v)) {
-		vrs_commit(v);
-		settle_part(v);
-		finish_work(v);
-		if (!may_go_on(v, since_ns))
-			break;
-	}
+	work_on(v, VR_URGENT);
 }
 
 /* Announcements of what is in already; one that repeats itself needs a lease. */
@@ -866,6 +869,8 @@ static void carry_out(struct vrs *v)
 		end_turn(v->dirty[i], now_ns);
 	v->ndirty = 0;
 	flush_later(v);
+	if (!is_urgent(v) && !v->queues[VR_LATER].n)
+		work_on(v, VR_REPAIRS);
 	if (!is_under_way(v))
 		v->part = FIRST_PART;
 }
@@ -1015,7 +1020,15 @@ void vrs_flush(void *arg, uint64_t now_ns)
 
 void vrs_finish(struct vrs *v)
 {
+	size_t i;
+
 	v->finishing = true;
+	for (i = 0; i < v->nvr; i++) { /* it is not waited for what the kernel will tell */
+		if (v->vr[i]->fsm.state != FSM_ACTIVE || !any_served(v->vr[i]))
+			continue;
+		v->vr[i]->repair = true;
+		vr_mark(v->vr[i]);
+	}
 	vrs_flush(v, loop_now_ns());
 	v->finishing = false;
 }
