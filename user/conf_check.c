@@ -5,6 +5,8 @@
  */
 #include "conf_lex.h"
 
+#include "abi.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -554,6 +556,67 @@ static bool check_names(struct conf_diag *d, const struct conf *c)
 	return true;
 }
 
+/* Interfaces whose frames are looked at: those of adverts and of virtual addresses. */
+struct carriers {
+	const char *names[VX_MAX_IFS + 1];
+	char vlans[VX_MAX_IFS + 1][CONF_IFNAME_MAX];
+	size_t n;
+};
+
+/* False: one too many. */
+static bool carries(struct carriers *k, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < k->n && strcmp(k->names[i], name) != 0; i++)
+		;
+	if (i == k->n)
+		k->names[k->n++] = name;
+	return k->n <= VX_MAX_IFS;
+}
+
+static bool vips_carry(struct carriers *k, const struct conf_vr *vr, const struct conf_vip *vips, size_t n)
+{
+	bool fit = true;
+
+	for (size_t i = 0; fit && i < n; i++)
+		if (strcmp(vips[i].dev, vr->ifname) != 0)
+			fit = carries(k, vips[i].dev);
+	return fit;
+}
+
+/* A router with a VLAN id takes two: the parent's program, and the VLAN device that has the addresses. */
+static bool vr_carries(struct carriers *k, const struct conf_vr *vr)
+{
+	char *vlan = k->vlans[k->n];
+
+	if (vr->ifname[0] && !carries(k, vr->ifname))
+		return false;
+	if (vr->vlan && vlan_name(vr, vlan) && !carries(k, vlan))
+		return false;
+	return vips_carry(k, vr, vr->vips, vr->nvips) && vips_carry(k, vr, vr->excluded, vr->nexcluded);
+}
+
+/* What the data plane has room for; the router at which it is full is where the line points. */
+static void check_room(struct conf_diag *d, const struct conf *c)
+{
+	struct carriers k = { .n = 0 };
+	size_t i;
+
+	if (c->nvrs > VX_MAX_VRS)
+		FAIL(d, &c->vrs[VX_MAX_VRS],
+		     "%s: there are %zu virtual routers, and one vrrp-xdp runs at most %d; this is the first beyond; "
+		     "split them over several network namespaces",
+		     c->vrs[VX_MAX_VRS].name, c->nvrs, VX_MAX_VRS);
+	for (i = 0; i < c->nvrs && vr_carries(&k, &c->vrs[i]); i++)
+		;
+	if (i < c->nvrs)
+		FAIL(d, &c->vrs[i],
+		     "%s: with its interfaces there are more than the %d that one vrrp-xdp runs; split the virtual "
+		     "routers over several files and network namespaces",
+		     c->vrs[i].name, VX_MAX_IFS);
+}
+
 void conf_check_rest(struct conf *c, const unsigned int *reported, struct conf_diag *d)
 {
 	const struct conf_at nowhere = { .file = "" };
@@ -561,6 +624,7 @@ void conf_check_rest(struct conf *c, const unsigned int *reported, struct conf_d
 	fill_devs(c->static_addrs, c->nstatic_addrs, c->globals.default_interface);
 	for (size_t i = 0; i < c->nvrs; i++)
 		check_vr(d, &c->vrs[i], reported ? reported[i] : 0);
+	check_room(d, c);
 	if (!check_names(d, c) || !check_claims(d, c) || !check_talks(d, c))
 		conf_say(d, CONF_ERROR, &nowhere, "there is not enough memory to compare the virtual routers");
 }
