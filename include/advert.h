@@ -228,6 +228,20 @@ vx_inline __u32 advert_ip_len(__u8 family)
 	return family == 6 ? sizeof(struct vx_ip6) : sizeof(struct vx_ip4);
 }
 
+/*
+ * How many addresses an advert holds that is no longer than @mtu (WF-4). keepalived counts the Ethernet header in, and the lists of both sides
+ * should be the same.
+ */
+vx_inline __u32 advert_fits(__u8 family, __u32 version, __u32 mtu)
+{
+	__u32 rest = sizeof(struct vx_eth) + advert_ip_len(family) + advert_len(family, version, 0), n;
+
+	if (mtu < rest)
+		return 0;
+	n = (mtu - rest) / (family == 6 ? 16 : 4);
+	return n < ADVERT_MAX_ADDRS ? n : ADVERT_MAX_ADDRS;
+}
+
 /* What the walk over everything behind the fixed header yields. */
 struct advert_sums {
 	__u64 sum;     /* of its 32-bit words */

@@ -275,6 +275,8 @@ static void on_link(struct nl *nl, const struct nlmsghdr *nlh)
 		strncat(l.name, mnl_attr_get_str(tb[IFLA_IFNAME]), sizeof(l.name) - 1);
 	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(l.mac))
 		memcpy(l.mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(l.mac));
+	if (tb[IFLA_MTU] && mnl_attr_validate(tb[IFLA_MTU], MNL_TYPE_U32) >= 0)
+		l.mtu = mnl_attr_get_u32(tb[IFLA_MTU]);
 	if (tb[IFLA_CARRIER_CHANGES] && mnl_attr_validate(tb[IFLA_CARRIER_CHANGES], MNL_TYPE_U32) >= 0)
 		l.carrier_changes = mnl_attr_get_u32(tb[IFLA_CARRIER_CHANGES]);
 	if (tb[IFLA_STATS64])

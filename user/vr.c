@@ -67,6 +67,21 @@ static void build_eth(const struct vr *r, struct vx_eth *eth)
 	eth->type = r->conf->family == 6 ? VX_BE16(VX_ETH_P_IPV6) : VX_BE16(VX_ETH_P_IP);
 }
 
+size_t vr_fits(const struct vr *r)
+{
+	size_t n = r->iface->mtu ? advert_fits(r->conf->family, r->conf->version, r->iface->mtu) : ADVERT_MAX_ADDRS;
+
+	return n < r->conf->nvips ? n : r->conf->nvips;
+}
+
+void vr_set_advertised(struct vr *r, size_t n)
+{
+	const struct conf_vr *c = r->conf;
+
+	r->nadvertised = n;
+	r->frame_len = vr_frame_head(r) + advert_ip_len(c->family) + advert_len(c->family, c->version, n);
+}
+
 static void build_frame(struct vr *r, size_t i, bool prio0, const struct vx_addr *vips)
 {
 	const struct conf_vr *c = r->conf;

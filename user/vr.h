@@ -43,6 +43,7 @@ struct vr_if {
 	char kind[16];
 	uint8_t mac[6];
 	bool present, up, ethernet, loopback;
+	uint32_t mtu;       /* 0: not known yet */
 	int link_ifindex;   /* of the interface that it is on top of; 0: none */
 	uint16_t link_vlan; /* a VLAN device: its id */
 	struct vr_if
@@ -139,12 +140,13 @@ struct vr {
 	uint32_t slot;
 	struct fsm fsm;
 	struct vx_vr_config cfg;
-	uint8_t nic[6];      /* of the interface, that frames and maps were built with */
-	uint8_t mac[6];      /* that we speak with: the same, or the virtual one */
-	bool mac_in;         /* the NIC takes frames to the virtual one */
-	struct vr_vip *vips; /* the advertised ones, then the excluded; owned */
-	size_t nvips, nadvertised;
-	struct vr_route *routes; /* owned */
+	uint8_t nic[6];            /* of the interface, that frames and maps were built with */
+	uint8_t mac[6];            /* that we speak with: the same, or the virtual one */
+	bool mac_in;               /* the NIC takes frames to the virtual one */
+	struct vr_vip *vips;       /* the advertised ones, then the excluded; owned */
+	size_t nvips, nadvertised; /* fewer than the configuration says where the MTU holds no more */
+	size_t said_advertised;    /* that it is fewer */
+	struct vr_route *routes;   /* owned */
 	size_t nroutes;
 	struct vr_rule *rules; /* owned */
 	size_t nrules;

@@ -103,14 +103,13 @@ int vr_alloc(struct vr *r)
 		rules[i].conf = &c->rules[i];
 	r->vips = vips;
 	r->nvips = n;
-	r->nadvertised = c->nvips;
 	r->routes = routes;
 	r->nroutes = c->nroutes;
 	r->rules = rules;
 	r->nrules = c->nrules;
 	r->frames = frames;
 	r->nframes = nframes;
-	r->frame_len = len;
+	vr_set_advertised(r, vr_fits(r));
 	return 0;
 }
 

@@ -11,6 +11,10 @@ struct vx_addr vr_conf_addr(const struct conf_addr *a);
 /* Makes everything that depends on our address, the NIC's MAC, the priority and the configuration: frames, and the data plane's copy.
  * 0 or -errno. */
 int vr_build(struct vr *r);
+/* How many of its virtual addresses an advert of @r holds at the MTU that its interface has (WF-4). */
+size_t vr_fits(const struct vr *r);
+/* Adverts hold @n addresses from now on; vr_build() makes them. */
+void vr_set_advertised(struct vr *r, size_t n);
 /* The frame of an advert to peer @i (multicast: 0); see also vr_frame_head(). */
 uint8_t *vr_frame(const struct vr *r, size_t i, bool prio0);
 /* The MAC that @vip is announced with. */

@@ -14,7 +14,10 @@
 #define SETTLE_LOOK_NS  (20 * VX_NS_PER_MS)
 #define RESYNC_AGAIN_NS VX_NS_PER_S
 
-enum { READS_MAX = 100 };
+enum {
+	READS_MAX = 100,
+	IP6_MTU_MIN = 1280, /* RFC 8200 5 */
+};
 
 struct vr_if *vrs_if(const struct vrs *v, const char *name)
 {
@@ -203,8 +206,12 @@ static const char *interface_hold(const struct vr *r, const struct vx_addr *src)
 	/* there the kernel has classified a frame before XDP sees it, and does not look again */
 	if (r->conf->use_vmac && xdp->attachment.mode == DP_MODE_NATIVE && !strcmp(xdp->kind, "veth"))
 		return "veth takes frames to the virtual MAC in generic mode only; run with --mode auto or skb";
+	if (r->conf->family == 6 && f->mtu && f->mtu < IP6_MTU_MIN)
+		return "the interface's MTU is below 1280, so the kernel has no IPv6 there";
 	if (vx_addr_none(src))
 		return no_source(r);
+	if (r->conf->nvips && !vr_fits(r))
+		return "the interface's MTU is too small for an advert";
 	/* a unicast peer's adverts would not reach us there, and a deaf Backup takes over */
 	if ((r->conf->unicast || r->conf->track_src_ip) && !on_interface(r, src))
 		return "the source address is not on the interface";
@@ -402,6 +409,30 @@ static bool other_macs(const struct vr *r)
 	return false;
 }
 
+/*
+ * WF-4: an advert that is longer than the MTU would never leave. What it does not hold is as if excluded, in the order of the configuration: the
+ * other side, with the same MTU and the same file, leaves out the same.
+ */
+static void fit_advert(struct vr *r)
+{
+	size_t n = vr_fits(r), all = r->conf->nvips;
+
+	if (n != r->nadvertised) {
+		vr_set_advertised(r, n);
+		vr_configure(r);
+		if (r->placed && vr_build(r))
+			log_err("%s: cannot write the configuration map", r->conf->name);
+	}
+	if (n == all || n == r->said_advertised) {
+		r->said_advertised = n == all ? 0 : n;
+		return;
+	}
+	r->said_advertised = n;
+	log_warn("%s: at the MTU of %s, %u, an advert holds %zu of the %zu virtual addresses; the other %zu count as "
+		 "virtual_ipaddress_excluded",
+		 r->conf->name, r->iface->name, r->iface->mtu, n, all, all - n);
+}
+
 static void look(struct vr *r)
 {
 	struct vx_addr src = source_of(r);
@@ -416,6 +447,7 @@ static void follow_one(struct vr *r, uint64_t now_ns)
 	const char *hold;
 	bool quiet;
 
+	fit_advert(r);
 	look(r);
 	hold = group_hold(r, &quiet);
 	if (!hold && (!vx_addr_eq(&src, &r->fsm.src) || other_macs(r) || !r->placed))
@@ -621,6 +653,7 @@ static void note_link(struct vr_if *f, const struct nl_link *l)
 	f->link_ifindex = l->lower;
 	f->link_vlan = l->vlan;
 	f->rx_packets = l->rx_packets;
+	f->mtu = l->mtu;
 	take_carrier(f, l->up);
 	note_up(f);
 	memcpy(f->mac, l->mac, sizeof(f->mac));

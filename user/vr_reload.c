@@ -509,6 +509,7 @@ static void adopt(struct vr *r, struct vr *made, uint64_t now_ns)
 	r->frames = made->frames;
 	r->nframes = made->nframes;
 	r->frame_len = made->frame_len;
+	r->said_advertised = 0;
 	r->work_at = r->work_top = r->round_at = 0; /* in the new list */
 	r->all->index_stale = true;
 	vr_configure(r);

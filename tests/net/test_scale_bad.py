@@ -141,3 +141,121 @@ def test_a_reload_with_too_many_routers_changes_nothing(lab):
     assert [vr["name"] for vr in lab.status("r1")["virtual_routers"]] == ["A"]
     Client(lab).wait_advert("r1", priority=200)
     assert lab.VIP in lab.addrs("r1")
+
+
+# ---- the MTU ----
+
+def set_mtu(lab, router, mtu):
+    lab.run(router, f"ip link set dev eth0 mtu {mtu}")
+
+
+def advertised(lab, router="r1"):
+    vips = lab.status(router)["virtual_routers"][0]["vips"]
+    return [vip["address"] for vip in vips if vip["advertised"]], [vip["address"] for vip in vips if vip["installed"]]
+
+
+@pytest.mark.parametrize("version, fit", [(3, 6), (2, 4)])
+def test_at_an_mtu_of_68_an_advert_holds_what_fits_and_the_rest_is_as_if_excluded(lab, version, fit):
+    """WF-4: a longer one would never leave, and both routers would be Active for ever."""
+    vips = [f"10.77.0.{100 + i}/24" for i in range(15)]
+    set_mtu(lab, "r1", 68)
+    client = Client(lab)
+    r1 = run(lab, write(lab, instance("A", 51, vips, priority=200, seconds=1 if version == 2 else 0.1, version=version)))
+    r1.wait_log(rf"A: at the MTU of eth0, 68, an advert holds {fit} of the 15 virtual addresses; the other {15 - fit} count")
+    r1.wait_log("-> Active")
+    advert = parse_advert(client.wait_advert("r1", priority=200).data)
+    assert list(advert.vips) == [vip.split("/")[0] for vip in vips[:fit]]
+    assert advertised(lab) == (vips[:fit], vips)
+    assert client.who_has("10.77.0.114", ["r1"]) == [lab.mac("r1")]
+    assert [line for line in r1.log if "cannot send" in line] == []
+    assert lab.stats("r1")["virtual_routers"][0]["counters"]["tx_errors"] == 0
+
+
+def test_an_mtu_that_changes_while_active_changes_the_adverts_and_no_more(lab):
+    """As many as fit then, said once; adverts are late by nothing that a Backup would notice."""
+    vips = [f"10.77.0.{100 + i}/24" for i in range(15)]
+    client = Client(lab)
+    text = instance("A", 51, vips, priority=200, seconds=0.1)
+    r1 = run(lab, write(lab, text))
+    r1.wait_log("-> Active")
+    r2 = run(lab, write(lab, text.replace("priority 200", "priority 100"), "r2.conf"), "r2")
+    r2.wait_log("the Active Router is")
+    since = r1.mark()
+    for mtu, fit in ((76, 8), (68, 6), (1500, 15)):
+        set_mtu(lab, "r1", mtu)
+        client.wait(lambda frame, n=fit: (a := parse_advert(frame.data)) and len(a.vips) == n and a.priority == 200)
+        assert len(advertised(lab)[0]) == fit
+    assert len([line for line in r1.log[since:] if "an advert holds" in line]) == 2
+    assert transitions(r1, since) == [] and transitions(r2) == ["Initialize -> Backup"]
+
+
+def test_adverts_of_another_mtu_are_counted_and_heard(lab):
+    """RX-31: those two have other lists, which is no reason for two Actives."""
+    vips = [f"10.77.0.{100 + i}/24" for i in range(15)]
+    text = instance("A", 51, vips, priority=200, seconds=0.1)
+    r1 = run(lab, write(lab, text))
+    r1.wait_log("-> Active")
+    set_mtu(lab, "r2", 102)  # its own holds 15
+    r2 = run(lab, write(lab, text.replace("priority 200", "priority 100"), "r2.conf"), "r2")
+    r2.wait_log("the Active Router is")
+    assert lab.stats("r2")["virtual_routers"][0]["counters"]["addr_list"] == 0
+    set_mtu(lab, "r1", 68)
+    lab.wait_until(lambda: lab.stats("r2")["virtual_routers"][0]["counters"]["addr_list"] > 3)
+    assert transitions(r2) == ["Initialize -> Backup"]
+
+
+def test_over_ipv6_the_mtu_bounds_the_list_and_below_1280_there_is_no_ipv6(lab):
+    """WF-4: of a file's 89 count at most, which is what 1500 holds."""
+    vips = ["fe80::77:100/64"] + [f"fd77::1:{i:x}/64" for i in range(1, 100)]
+    client = lab.sniff("client")
+    r1 = run(lab, write(lab, instance("A", 51, vips, priority=200, seconds=0.1)))
+    r1.wait_log("an advert holds 89 of the 100 virtual addresses; the other 11 count as virtual_ipaddress_excluded")
+    r1.wait_log("-> Active")
+
+    def heard(count):
+        client.wait(lambda frame: (a := parse_advert(frame.data)) and len(a.vips) == count)
+
+    heard(89)
+    lab.wait_until(lambda: len(advertised(lab)[1]) == 100)
+    set_mtu(lab, "r1", 1280)
+    r1.wait_log("at the MTU of eth0, 1280, an advert holds 76 of the 89 virtual addresses; the other 13 count")
+    heard(76)
+    since = r1.mark()
+    set_mtu(lab, "r1", 1279)
+    r1.wait_log("the interface's MTU is below 1280, so the kernel has no IPv6 there", since=since)
+    assert transitions(r1, since)[-1] == "Active -> Initialize"
+    since = r1.mark()
+    set_mtu(lab, "r1", 1500)
+    r1.wait_log("Backup -> Active", since=since)
+    heard(89)
+
+
+def test_more_addresses_than_an_advert_can_count_are_as_if_excluded(lab):
+    """The first 255 of a file's; keepalived does the same. `attach` says that they do not fit."""
+    vips = [f"10.77.1.{i}/24" for i in range(1, 255)] + [f"10.77.2.{i}/24" for i in range(1, 47)]
+    client = Client(lab)
+    r1 = run(lab, write(lab, instance("A", 51, vips, priority=200, seconds=0.1)))
+    r1.wait_log("an advert holds 255 of the 300 virtual addresses; the other 45 count as virtual_ipaddress_excluded")
+    r1.wait_log("-> Active")
+    assert len(parse_advert(client.wait_advert("r1", priority=200).data).vips) == 255
+    lab.wait_until(lambda: len(advertised(lab)[1]) == 300)
+    assert client.who_has("10.77.2.46", ["r1"]) == [lab.mac("r1")]
+    words = [word for vip in vips for word in ("--vip", vip)]
+    done = lab.run("r2", [BINARY, "attach", "eth0", "--vrid", 51, *words], check=False)
+    assert done.returncode == 2 and "300 virtual addresses do not fit an advert; use at most 255" in done.stderr
+
+
+@pytest.mark.parametrize("version", [3, 2])
+def test_what_does_not_fit_is_what_keepalived_leaves_out(lab, version):
+    """Both count the Ethernet header in: with one file they have one list, and say nothing about each other's."""
+    vips = [f"10.77.0.{100 + i}/24" for i in range(15)]
+    for router in ("r1", "r2"):
+        set_mtu(lab, router, 76)
+    client = Client(lab)
+    seconds = 1 if version == 2 else 0.1
+    r1 = run(lab, write(lab, instance("A", 51, vips, priority=100, seconds=seconds, version=version)))
+    r1.wait_log("Initialize -> Backup")
+    lab.start_keepalived("r2", lab.keepalived_conf(vip="\n".join(vips), priority=200, advert_int=seconds, version=version))
+    theirs = parse_advert(client.wait_advert("r2", priority=200, count=2).data)
+    assert lab.stats("r1")["virtual_routers"][0]["counters"]["addr_list"] == 0
+    assert list(theirs.vips) == [vip.split("/")[0] for vip in vips[:8 if version == 3 else 6]]

@@ -400,6 +400,30 @@ static void lengths_are_those_of_the_standard(void **state __attribute__((unused
 }
 
 /* RX-14 at each edge. */
+/* WF-4: 68 is the least that IPv4 allows (RFC 791), 1280 that IPv6 does (RFC 8200 5). The numbers are those of keepalived 2.2.7. */
+static void an_advert_holds_what_the_mtu_lets_it_hold(void **state __attribute__((unused)))
+{
+	static const struct {
+		__u8 family, version;
+		__u32 mtu, fits;
+	} cases[] = {
+		{ 4, 3, 68, 6 },      { 4, 2, 68, 4 },     { 4, 3, 69, 6 },     { 4, 3, 70, 7 },
+		{ 4, 3, 576, 133 },   { 4, 3, 1061, 254 }, { 4, 3, 1062, 255 }, { 4, 3, 1500, 255 },
+		{ 4, 3, 65535, 255 }, { 6, 3, 1280, 76 },  { 6, 3, 1400, 83 },  { 6, 3, 1500, 89 },
+		{ 6, 3, 9000, 255 },  { 4, 3, 42, 0 },     { 4, 2, 20, 0 },     { 6, 3, 0, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < VX_ARRAY_LEN(cases); i++) {
+		__u32 n = advert_fits(cases[i].family, cases[i].version, cases[i].mtu);
+
+		assert_int_equal(n, cases[i].fits);
+		if (n)
+			assert_true(advert_ip_len(cases[i].family) + advert_len(cases[i].family, cases[i].version, n) <=
+				    cases[i].mtu);
+	}
+}
+
 static void sources_that_cannot_be_are_told_from_those_that_can(void **state __attribute__((unused)))
 {
 	static const struct {
@@ -524,6 +548,7 @@ int main(void)
 		TEST(password_is_sent_under_type_1_only),
 		TEST(ip_header_is_what_other_routers_send),
 		TEST(lengths_are_those_of_the_standard),
+		TEST(an_advert_holds_what_the_mtu_lets_it_hold),
 		TEST(sources_that_cannot_be_are_told_from_those_that_can),
 		TEST(address_sets_are_told_apart_whatever_their_order),
 	};
