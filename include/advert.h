@@ -234,11 +234,11 @@ vx_inline __u32 advert_ip_len(__u8 family)
  */
 vx_inline __u32 advert_fits(__u8 family, __u32 version, __u32 mtu)
 {
-	__u32 rest = sizeof(struct vx_eth) + advert_ip_len(family) + advert_len(family, version, 0), n;
+	__u32 empty = sizeof(struct vx_eth) + advert_ip_len(family) + advert_len(family, version, 0), n;
 
-	if (mtu < rest)
+	if (mtu < empty)
 		return 0;
-	n = (mtu - rest) / (family == 6 ? 16 : 4);
+	n = (mtu - empty) / (family == 6 ? 16 : 4);
 	return n < ADVERT_MAX_ADDRS ? n : ADVERT_MAX_ADDRS;
 }
 
