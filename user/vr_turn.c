@@ -348,12 +348,13 @@ void vrs_commit(struct vrs *v)
 
 /*
  * The addresses of a router are added or removed over as many turns as it takes, from r->work_at on. A claim's role gets its lease, and XDP
- * answers, behind the first part; each address is announced when it is in.
+ * answers, behind the first part, for all addresses: hosts that ask for one that is not in yet lose a packet instead of a request, and those
+ * that are in do not wait for it. Each address is announced when it is in (invariant 6).
  *
  * Where many are claimed, by one router or by hundreds, the kernel first gets a local route for each, which makes it take packets in a tenth
  * of the time (nl.h); when all of them are served and announced, a repair adds the addresses as they are configured, and another takes the
- * routes away, of IPv6 when the kernel has told of the address: it acknowledges it earlier. Everybody sees the same in the end. So it is with any IPv6 address, which takes the kernel 0.2 ms: it has a group joined, and is
- * not done when it says so.
+ * routes away, of IPv6 when the kernel has told of the address: it acknowledges it earlier. Everybody sees the same in the end. So it is with
+ * any IPv6 address, which takes the kernel 0.2 ms: it has a group joined, and is not done when it says so.
  */
 
 static void want_addr(struct vr *r, struct vr_vip *vip, bool del)

@@ -3,6 +3,7 @@
 
 import json
 import re
+import signal
 
 import pytest
 from frames import parse_advert
@@ -259,3 +260,139 @@ def test_what_does_not_fit_is_what_keepalived_leaves_out(lab, version):
     theirs = parse_advert(client.wait_advert("r2", priority=200, count=2).data)
     assert lab.stats("r1")["virtual_routers"][0]["counters"]["addr_list"] == 0
     assert list(theirs.vips) == [vip.split("/")[0] for vip in vips[:8 if version == 3 else 6]]
+
+
+# ---- thousands of addresses ----
+
+MANY = 5000
+ADVERT_MS = 200  # a lease of three lasts through what the kernel's one lock for all namespaces may be held by others
+
+
+def thousands(number):
+    """Addresses of one router, in networks of their own, so that none is another's secondary."""
+    return [f"10.{80 + i // 62500}.{i // 250 % 250}.{i % 250 + 1}/32" for i in range(number)]
+
+
+def crowded(number=MANY, priority=200, name="A", vrid=51):
+    return instance(name, vrid, ["10.77.0.100/24", *thousands(number - 1)], priority=priority, seconds=ADVERT_MS / 1000)
+
+
+def count_addrs(lab, router):
+    """Virtual ones, without asking `ip` for all of JSON."""
+    return lab.run(router, "ip -o -4 addr show dev eth0").count("\n") - 1
+
+
+def longest_gap_ms(watch, mac, since=0):
+    """Between two adverts of one router that are not its last will."""
+    seen = [e["t"] for e in watch.events(since, kinds=("advert",)) if e["src"] == mac and e["priority"]]
+    assert len(seen) > 5
+    return max(b - a for a, b in zip(seen, seen[1:])) / 1e6
+
+
+def spurious(proc):
+    """Lines about a guardian that has lost patience."""
+    return [line for line in proc.log if "has hung" in line or "was stopped or hung" in line]
+
+
+def test_adverts_go_on_while_thousands_of_addresses_are_claimed_repaired_and_released(lab):
+    """keepalived issue 1653. The first address is answered for at once and not behind the last one; somebody else removes them all at once, and they are
+    put back with a few words; a Backup beside notices nothing of either."""
+    watch, client = lab.watch(), Client(lab)
+    r1 = run(lab, write(lab, crowded()))
+    r1.wait_log("Backup -> Active")
+    assert client.is_answered("r1")
+    assert client.who_has(lab.VIP, ["r1"]) == [lab.mac("r1")]
+    early = count_addrs(lab, "r1")
+    r2 = run(lab, write(lab, crowded(priority=100), "r2.conf"), "r2")
+    r1.wait_log(rf"A: all {MANY} addresses are in", timeout=60)
+    assert early < MANY == count_addrs(lab, "r1")
+    r2.wait_log("the Active Router is")
+    assert client.is_answered("r1", thousands(MANY - 1)[-1].split("/")[0])
+
+    since = r1.mark()
+    lab.run("r1", "ip addr flush dev eth0 to 10.80.0.0/12", check=False, timeout=60)  # it gives up when new ones appear
+    lab.wait_until(lambda: count_addrs(lab, "r1") == MANY, 60, "all addresses' return", every=0.2)
+    r1.wait_log(r"somebody removed \d+ addresses, 10.80.\d+.\d+/32 from eth0 the first of them; put back", since=since)
+    assert len(r1.log) - since < 30
+    assert transitions(r1) == ["Initialize -> Backup", "Backup -> Active"] and transitions(r2) == ["Initialize -> Backup"]
+    assert spurious(r1) == []
+    assert longest_gap_ms(watch, lab.mac("r1")) < 2.5 * ADVERT_MS
+
+    r1.signal(signal.SIGTERM)
+    r2.wait_log("Backup -> Active", timeout=60)
+    r2.wait_log(rf"A: all {MANY} addresses are in", timeout=60)
+    assert r1.wait(60) == 0
+    assert count_addrs(lab, "r1") == 0
+    assert client.who_has(lab.VIP, ["r1", "r2"]) == [lab.mac("r2")]
+    assert longest_gap_ms(watch, lab.mac("r2")) < 2.5 * ADVERT_MS
+    assert spurious(r2) == []
+
+
+def test_a_better_router_ends_a_claim_that_is_half_way_through(lab):
+    """What it has so far goes; nothing of it is left behind, and the better router has been heard while addresses were added."""
+    text = crowded(priority=100)
+    r1 = run(lab, write(lab, text))
+    r1.wait_log("Initialize -> Backup")
+    r2 = run(lab, write(lab, instance("A", 51, ["10.77.0.100/24"], priority=255, seconds=ADVERT_MS / 1000), "r2.conf"), "r2")
+    r2.wait_log("Initialize -> Active")
+    r2.stop()
+    r1.wait_log("Backup -> Active")
+    r2 = run(lab, lab.tmp / "r2.conf", "r2")
+    r1.wait_log("Active -> Backup: advert of higher priority")
+    lab.wait_until(lambda: count_addrs(lab, "r1") == 0, 60)
+    assert [line for line in r1.log if "addresses are in" in line] == []
+    assert lab.state("r2") == "Active"
+
+
+def test_a_router_beside_one_with_thousands_does_not_wait_for_it(lab):
+    """Both become Active at once; the one with a single address is done long before."""
+    r1 = run(lab, write(lab, crowded() + instance("B", 52, ["10.77.0.101/24"], priority=200, seconds=ADVERT_MS / 1000)))
+    r1.wait_log("B: Backup -> Active")
+    assert [line for line in r1.log if "addresses are in" in line] == []
+    assert "10.77.0.101" in lab.addrs("r1")
+    r1.wait_log("A: all .* addresses are in", timeout=60)
+    assert spurious(r1) == []
+
+
+def test_scripts_are_told_when_the_last_address_is_in(lab):
+    """They may want to use any of them."""
+    told = lab.tmp / "told"
+    script = lab.tmp / "script"
+    script.write_text(f"#!/bin/sh\nip -o -4 addr show dev eth0 | wc -l > {told}.new && mv {told}.new {told}\n", encoding="ascii")
+    script.chmod(0o755)
+    text = crowded().replace("    virtual_router_id", f'    notify_master "{script}"\n    virtual_router_id')
+    run(lab, write(lab, text))
+    lab.wait_until(told.exists, 60, "the script")
+    assert int(told.read_text()) == MANY + 1
+
+
+def test_a_reload_takes_thousands_away_while_adverts_go_on(lab):
+    """And one in the middle of a claim goes on with the new list."""
+    watch = lab.watch()
+    r1 = run(lab, write(lab, crowded()))
+    r1.wait_log("Backup -> Active")
+    for number in (MANY - 1000, MANY + 200, 10):
+        write(lab, crowded(number))
+        since = r1.mark()
+        r1.signal(signal.SIGHUP)
+        r1.wait_log("Reload finished", since=since, timeout=60)
+        lab.wait_until(lambda n=number: count_addrs(lab, "r1") == n, 60, f"{number} addresses")
+    assert transitions(r1) == ["Initialize -> Backup", "Backup -> Active"]
+    assert longest_gap_ms(watch, lab.mac("r1")) < 2.5 * ADVERT_MS
+    assert spurious(r1) == []
+
+
+def test_thousands_that_went_unnoticed_are_found_missing(lab):
+    """The kernel could not tell of all of them: the socket was full."""
+    r1 = run(lab, write(lab, crowded()))
+    r1.wait_log(rf"A: all {MANY} addresses are in", timeout=60)
+    r1.freeze()
+    gone = "\n".join(f"addr del {vip} dev eth0" for vip in thousands(MANY - 1))
+    more = "\n".join(f"addr {what} 192.0.2.{i % 250 + 1}/32 dev lo" for i in range(MANY) for what in ("add", "del"))
+    lab.run("r1", ["ip", "-batch", write(lab, f"{gone}\n{more}\n", "changes")], timeout=60)
+    since = r1.mark()
+    r1.thaw()
+    r1.wait_log("route netlink lost notifications", since=since)
+    lab.wait_until(lambda: count_addrs(lab, "r1") == MANY, 60, "all addresses' return", every=0.2)
+    assert lab.state("r1") == "Active"
+    assert len(r1.log) - since < 30
