@@ -73,9 +73,12 @@ build/tests/%.bpf.o: tests/bench/%.bpf.c $(wildcard include/*.h) | build/tests
 
 # The same table through the kernel's verifier and BPF_PROG_TEST_RUN, and the cost of a packet.
 BPF_TEST = -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -Iinclude -I.
-build/tests/bpf_packets: tests/bpf/test_packets.c $(wildcard include/*.h tests/*.h) | build/tests
+BPF_TESTS := build/tests/bpf_interp build/tests/bpf_packets
+build/tests/bpf_interp: tests/bpf/test_interp.c
+build/tests/bpf_packets: tests/bpf/test_packets.c
+$(BPF_TESTS): tests/bpf/interp.c $(wildcard include/*.h tests/*.h tests/bpf/*.h) | build/tests
 	$(call say,CC,$@)
-	$(Q)$(CC) $(BPF_TEST) -o $@ $< -lcmocka -lbpf
+	$(Q)$(CC) $(BPF_TEST) -o $@ $(filter %.c,$^) -lcmocka -lbpf
 
 build/tests/pktcost: tests/bench/pktcost.c build/tests/pktcost.bpf.o $(wildcard include/*.h tests/*.h)
 	$(call say,CC,$@)
@@ -115,8 +118,8 @@ check-unit: build/tests/test_nl
 check-nl: build/tests/net_nl
 	$(Q)$<
 
-check-bpf: build/tests/bpf_packets build/vrrp_xdp.bpf.o build/tests/reset.bpf.o
-	$(Q)$<
+check-bpf: $(BPF_TESTS) build/vrrp_xdp.bpf.o build/tests/reset.bpf.o
+	$(Q)for t in $(BPF_TESTS); do $$t || exit 1; done
 
 # Seeds 1, 2, ... until there were so many failovers; then every mutant has to be found. See docs/simulator.md.
 SIM_FAILOVERS ?= 1000000
@@ -229,7 +232,7 @@ CHECKS := check-deps check-format check-warnings check-unit check-nl check-bpf c
 # What only computes and waits for nothing: on the CPU time that the others leave, all the while, see tests/run.py.
 LOW_CHECKS := check-static check-fuzz check-sim check-model
 
-check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) build/tests/bpf_packets $(FUZZ:%=build/tests/fuzz_%) build/tests/pktcost \
+check: $(LAB) $(UNIT:%=build/tests/%) $(NL_TESTS) $(BPF_TESTS) $(FUZZ:%=build/tests/fuzz_%) build/tests/pktcost \
 		build/tests/sim build/tests/sim_san
 	$(Q)$(PYTHON) tests/run.py --beside $(BESIDE) $(foreach c,$(CHECKS),"$c: $(MAKE) --no-print-directory $c") \
 		$(foreach c,$(LOW_CHECKS),"low $c: $(MAKE) --no-print-directory $c")
