@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of tests/packets.h in the kernel, through BPF_PROG_TEST_RUN; and what only a kernel has: the ActiveDown timer and
- * the token buckets against a real clock. Needs root, attaches nothing. Timings are judged by the time stamps of what happened,
+ * The table of tests/packets.h in the kernel, through BPF_PROG_TEST_RUN, and the same programs and maps through the interpreter that
+ * tests/bpf/count.c counts with; and what only a kernel has: the ActiveDown timer and the token buckets against a real clock. Needs root, attaches nothing. Timings are judged by the time stamps of what happened,
  * so that a machine that stalls fails nothing.
  *
  *   bpf_packets [build/vrrp_xdp.bpf.o [build/tests/reset.bpf.o]]
@@ -22,6 +22,7 @@
 #include <bpf/libbpf.h>
 
 #include "decide.h"
+#include "tests/bpf/interp.h"
 #include "tests/packets.h"
 
 enum { RING_EVENTS = 8192, TRIES = 20 };
@@ -33,6 +34,8 @@ static struct {
 	struct ring_buffer *ring;
 	struct vx_event ev[RING_EVENTS];
 	__u32 nev;
+	struct interp it;
+	struct frame *low; /* where the interpreter has its frame */
 } k;
 
 static __u64 now_ns(void)
@@ -66,6 +69,16 @@ static int load_reset(const char *path)
 	return err;
 }
 
+static int load_interp(void)
+{
+	struct bpf_map *m;
+	int err = 0;
+
+	bpf_object__for_each_map(m, k.obj) err = err ? err : interp_add_map(&k.it, bpf_map__fd(m));
+	k.low = interp_low(sizeof(*k.low));
+	return err || k.low ? err : -ENOMEM;
+}
+
 static int load(const char *path, const char *reset_path)
 {
 	static const char *const names[] = { DP_MAP_NAMES };
@@ -86,6 +99,7 @@ static int load(const char *path, const char *reset_path)
 	k.watch = bpf_object__find_map_fd_by_name(k.obj, "vr_watch");
 	k.counters = bpf_object__find_map_fd_by_name(k.obj, "counters");
 	err = load_reset(reset_path);
+	err = err ? err : load_interp();
 	if (err)
 		return err;
 	k.ring = ring_buffer__new(bpf_object__find_map_fd_by_name(k.obj, "events"), on_event, NULL, NULL);
@@ -242,6 +256,84 @@ static void frame_leaves_as_the_table_says(void **state)
 	assert_int_equal((int)opts.retval, -1); /* TC_ACT_UNSPEC */
 	assert_int_equal(opts.data_size_out, want.len);
 	assert_memory_equal(out.b, want.b, want.len);
+}
+
+/* The interpreter */
+
+static void interpret(const char *prog, void *ctx, __u64 *result)
+{
+	const struct bpf_program *p = bpf_object__find_program_by_name(k.obj, prog);
+
+	if (!interp_run(&k.it, bpf_program__insns(p), bpf_program__insn_cnt(p), ctx, result))
+		fail_msg("the interpreter gives up: %s", k.it.error);
+}
+
+static __u32 low_put(const struct frame *in)
+{
+	*k.low = *in;
+	return (__u32)(uintptr_t)k.low->b;
+}
+
+static void snapshot_interp(struct vx_vr_watch *watch, struct vx_counters *counters)
+{
+	__u32 i;
+
+	for (i = 0; i < SLOTS; i++)
+		watch[i] = *(struct vx_vr_watch *)interp_value(&k.it, k.watch, i);
+	for (i = 0; i < ROWS; i++)
+		counters[i] = *(struct vx_counters *)interp_value(&k.it, k.counters, i);
+}
+
+static void packet_is_interpreted_as_the_table_says(void **state)
+{
+	static struct vx_counters before[ROWS], after[ROWS];
+	const struct packet_case *c = *state;
+	struct xdp_md ctx = { .ingress_ifindex = IFINDEX };
+	static struct outcome o;
+	static struct frame in;
+	__u32 row, ctr;
+	__u64 action;
+
+	frame_build(&in, &c->frame);
+	reset(&c->in);
+	assert_int_equal(interp_sync(&k.it), 0);
+	snapshot_interp(o.before, before);
+	ctx.data = low_put(&in);
+	ctx.data_end = ctx.data + (__u32)in.len;
+	o.t0_ns = now_ns();
+	interpret("vrrp_xdp", &ctx, &action);
+	o.t1_ns = now_ns();
+	snapshot_interp(o.after, after);
+	o.action = (__u32)action;
+	o.out = *k.low;
+	o.nev = k.it.nevents;
+	for (row = 0; row < o.nev && row < MAX_EVENTS; row++)
+		memcpy(&o.ev[row], k.it.event[row].data, sizeof(o.ev[row]));
+	for (row = 0; row < ROWS; row++)
+		for (ctr = 0; ctr < VX_CTR_COUNT; ctr++)
+			o.moved[row].c[ctr] = after[row].c[ctr] - before[row].c[ctr];
+	assert_true(packet_check(c, &in, &o));
+}
+
+static void frame_is_interpreted_as_the_table_says(void **state)
+{
+	struct __sk_buff ctx = { .ifindex = IFINDEX };
+	const struct egress_case *c = *state;
+	static struct frame in, want;
+	__be16 type;
+	__u64 action;
+
+	frame_build(&in, &c->frame);
+	frame_build(&want, c->out.kind == FRAME_NONE ? &c->frame : &c->out);
+	reset(&c->in);
+	assert_int_equal(interp_sync(&k.it), 0);
+	memcpy(&type, in.b + 12, sizeof(type));
+	ctx.protocol = type;
+	ctx.data = low_put(&in);
+	ctx.data_end = ctx.data + (__u32)in.len;
+	interpret("vrrp_egress", &ctx, &action);
+	assert_int_equal((int)action, -1); /* TC_ACT_UNSPEC */
+	assert_memory_equal(k.low->b, want.b, want.len);
 }
 
 /* The timer */
@@ -593,6 +685,7 @@ int main(int argc, char *argv[])
 		TEST(a_flood_wakes_the_controller_a_hundred_times_a_second),
 	};
 	static struct CMUnitTest table[VX_ARRAY_LEN(packet_cases)], egress[VX_ARRAY_LEN(egress_cases)];
+	static struct CMUnitTest again[VX_ARRAY_LEN(packet_cases)], egress_again[VX_ARRAY_LEN(egress_cases)];
 	const char *path = argc > 1 ? argv[1] : "build/vrrp_xdp.bpf.o";
 	const char *reset_path = argc > 2 ? argv[2] : "build/tests/reset.bpf.o";
 	int err, failed;
@@ -616,14 +709,24 @@ int main(int argc, char *argv[])
 			table[n++] = (struct CMUnitTest){ .name = packet_cases[i].name,
 							  .test_func = packet_is_handled_as_the_table_says,
 							  .initial_state = (void *)&packet_cases[i] };
+		again[i] = (struct CMUnitTest){ .name = packet_cases[i].name,
+						.test_func = packet_is_interpreted_as_the_table_says,
+						.initial_state = (void *)&packet_cases[i] };
 	}
 	failed = _cmocka_run_group_tests("packets in the kernel", table, n, NULL, NULL);
-	for (i = 0; i < VX_ARRAY_LEN(egress_cases); i++)
+	failed += cmocka_run_group_tests_name("packets in the interpreter", again, NULL, NULL);
+	for (i = 0; i < VX_ARRAY_LEN(egress_cases); i++) {
 		egress[i] = (struct CMUnitTest){ .name = egress_cases[i].name,
 						 .test_func = frame_leaves_as_the_table_says,
 						 .initial_state = (void *)&egress_cases[i] };
+		egress_again[i] = (struct CMUnitTest){ .name = egress_cases[i].name,
+						       .test_func = frame_is_interpreted_as_the_table_says,
+						       .initial_state = (void *)&egress_cases[i] };
+	}
 	failed += cmocka_run_group_tests_name("egress in the kernel", egress, NULL, NULL);
+	failed += cmocka_run_group_tests_name("egress in the interpreter", egress_again, NULL, NULL);
 	failed += cmocka_run_group_tests_name("timers and limits in the kernel", others, NULL, NULL);
+	interp_free(&k.it);
 	ring_buffer__free(k.ring);
 	bpf_object__close(k.reset_obj);
 	bpf_object__close(k.obj);
