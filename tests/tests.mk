@@ -73,9 +73,10 @@ build/tests/%.bpf.o: tests/bench/%.bpf.c $(wildcard include/*.h) | build/tests
 
 # The same table through the kernel's verifier and BPF_PROG_TEST_RUN, and the cost of a packet.
 BPF_TEST = -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -Iinclude -I.
-BPF_TESTS := build/tests/bpf_interp build/tests/bpf_packets
+BPF_TESTS := build/tests/bpf_interp build/tests/bpf_packets build/tests/bpf_count
 build/tests/bpf_interp: tests/bpf/test_interp.c
 build/tests/bpf_packets: tests/bpf/test_packets.c
+build/tests/bpf_count: tests/bpf/count.c
 $(BPF_TESTS): tests/bpf/interp.c $(wildcard include/*.h tests/*.h tests/bpf/*.h) | build/tests
 	$(call say,CC,$@)
 	$(Q)$(CC) $(BPF_TEST) -o $@ $(filter %.c,$^) -lcmocka -lbpf
