@@ -78,7 +78,7 @@ build/lab/tally: tests/lab/tally.c tests/lab/tally.h build/lab/tally.bpf.o | bui
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE -Iinclude -I. $(ALL_CFLAGS) -pie -o $@ $< -lbpf
 
-LAB := build/vrrp-xdp build/lab/probe build/lab/flood build/lab/xdp_pass.bpf.o build/lab/tally
+LAB := build/vrrp-xdp build/lab/probe build/lab/flood build/lab/xdp_pass.bpf.o build/lab/tally build/lab/alloc.so
 
 demo: $(LAB)
 	$(Q)$(PYTHON) tests/demo.py $(if $(PEER),--peer $(PEER))
