@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * tally OBJECT IFACE,MAC,IP4,IP6...: loads tally.bpf.o onto the interfaces of a client (at most TALLY_IFS). Reads commands from stdin: "reset" forgets
- * what was seen; "dump" prints it as one line of JSON, times in ns of CLOCK_BOOTTIME:
+ * what was seen, "forget" the addresses only; "count" says how many of them were announced, and answered, since then; "dump" prints
+ * everything as one line of JSON, times in ns of CLOCK_BOOTTIME:
  *   {"kind": "dump", "t": now, "rows": [[interface, router, family, vrid, n, first, last, worst gap]...],
  *    "vips": [[interface, address, router, n, first announced, last announced, answered]...]}
  * Ends, and takes the program off, at the end of stdin.
@@ -18,12 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
-static int rows_fd, vips_fd, ifs_fd, prog_fd;
+static int vips_fd, ifs_fd, prog_fd;
 static struct tally_if ifs[TALLY_IFS];
 static int ifindex[TALLY_IFS], nifs;
-static struct tally_row rows[TALLY_ROWS];
+static struct tally_row *rows; /* the program writes them meanwhile, in whole words */
+static struct tally_count *count;
 
 static void die(const char *what)
 {
@@ -50,6 +53,15 @@ static void parse_if(char *arg)
 		die(name);
 }
 
+static void *mapped(struct bpf_object *obj, const char *name, size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_object__find_map_fd_by_name(obj, name), 0);
+
+	if (p == MAP_FAILED)
+		die(name);
+	return p;
+}
+
 static void load(const char *path)
 {
 	struct bpf_object *obj = bpf_object__open_file(path, NULL);
@@ -58,7 +70,8 @@ static void load(const char *path)
 	if (!obj || bpf_object__load(obj))
 		die(path);
 	prog_fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "tally"));
-	rows_fd = bpf_object__find_map_fd_by_name(obj, "rows");
+	rows = mapped(obj, "rows", TALLY_ROWS * sizeof(*rows));
+	count = mapped(obj, "count", sizeof(*count));
 	vips_fd = bpf_object__find_map_fd_by_name(obj, "vips");
 	ifs_fd = bpf_object__find_map_fd_by_name(obj, "ifs");
 	for (i = 0; i < nifs; i++)
@@ -67,17 +80,24 @@ static void load(const char *path)
 			die("attach");
 }
 
+static void forget(void)
+{
+	struct tally_vip_key k;
+
+	while (!bpf_map_get_next_key(vips_fd, NULL, &k))
+		bpf_map_delete_elem(vips_fd, &k);
+	*count = (struct tally_count){ 0 };
+}
+
+/* Rows never used stay untouched, and no page of them in memory. */
 static void reset(void)
 {
-	static const struct tally_row none;
-	struct tally_vip_key k;
 	__u32 i;
 
 	for (i = 0; i < TALLY_ROWS; i++)
-		bpf_map_update_elem(rows_fd, &i, &none, BPF_ANY);
-	while (!bpf_map_get_next_key(vips_fd, NULL, &k))
-		bpf_map_delete_elem(vips_fd, &k);
-	printf("{\"kind\": \"reset\"}\n");
+		if (rows[i].n)
+			rows[i] = (struct tally_row){ 0 };
+	forget();
 }
 
 static uint64_t now_ns(void)
@@ -96,7 +116,7 @@ static void dump_rows(void)
 	for (i = 0; i < TALLY_ROWS; i++) {
 		const struct tally_row *r = &rows[i];
 
-		if (bpf_map_lookup_elem(rows_fd, &i, &rows[i]) || !r->n)
+		if (!r->n)
 			continue;
 		printf("%s[%u,%u,%d,%u,%llu,%llu,%llu,%llu]", comma, i / TALLY_VRIDS / 2 / TALLY_ROUTERS,
 		       i / TALLY_VRIDS / 2 % TALLY_ROUTERS, i / TALLY_VRIDS % 2 ? 6 : 4, i % TALLY_VRIDS, r->n,
@@ -140,6 +160,13 @@ int main(int argc, char *argv[])
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strcmp(line, "reset\n")) {
 			reset();
+			printf("{\"kind\": \"reset\"}\n");
+		} else if (!strcmp(line, "forget\n")) {
+			forget();
+			printf("{\"kind\": \"forget\", \"t\": %" PRIu64 "}\n", now_ns());
+		} else if (!strcmp(line, "count\n")) {
+			printf("{\"kind\": \"count\", \"announced\": %llu, \"answered\": %llu}\n", count->announced,
+			       count->answered);
 		} else if (!strcmp(line, "dump\n")) {
 			printf("{\"kind\": \"dump\", \"t\": %" PRIu64 ", \"rows\": [", now_ns());
 			dump_rows();

@@ -19,6 +19,11 @@ struct tally_row {
 	__u64 n, first_ns, last_ns, worst_ns; /* worst_ns: the longest time between two */
 };
 
+/* Addresses since the last reset: what can be asked for all the time, as a dump cannot. */
+struct tally_count {
+	__u64 announced, answered;
+};
+
 /* By the index of the interface. */
 struct tally_if {
 	__u32 no;

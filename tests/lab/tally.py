@@ -29,11 +29,23 @@ class Tally(Probe):
         since = self.mark()
         self.popen.stdin.write(f"{command}\n".encode())
         self.popen.stdin.flush()
-        return self._wait_line(lambda e: e if e["kind"] in ("dump", "reset", "error") else None, 20, since, command)
+        said = self._wait_line(lambda e: e if e["kind"] in (command, "error") else None, 20, since, command)
+        if said["kind"] == "error":
+            raise self.error(f"no {command}")
+        return said
 
     def reset(self):
         """Forgets everything seen so far."""
         self._ask("reset")
+
+    def forget(self):
+        """Forgets the addresses, and goes on counting adverts; returns the time at which it was done."""
+        return self._ask("forget")["t"]
+
+    def count(self):
+        """(addresses announced, addresses that answered) since then: cheap, to be asked while something is measured."""
+        said = self._ask("count")
+        return said["announced"], said["answered"]
 
     def dump(self):
         """A Dump: adverts by router and VRID, addresses as they were announced and as they answered (0: not yet)."""
