@@ -565,11 +565,13 @@ vrrp_instance VI_1 {{
 
     # -- cables and frames
 
-    def _set_port(self, host, up):
+    def _set_port(self, host, lan, up):
         """By ioctl: the time of the event is known to some microseconds, which starting a program would blur."""
+        port = f"{host}-{lan}" if lan else host
+
         def change():
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                request = bytearray(struct.pack("16sh22x", host.encode(), 0))
+                request = bytearray(struct.pack("16sh22x", port.encode(), 0))
                 fcntl.ioctl(sock, SIOCGIFFLAGS, request)
                 flags = struct.unpack_from("h", request, 16)[0]
                 struct.pack_into("h", request, 16, flags | IFF_UP if up else flags & ~IFF_UP)
@@ -578,17 +580,17 @@ vrrp_instance VI_1 {{
                 return now
         return in_netns(self.netns("sw"), change)
 
-    def cut_cable(self, host):
+    def cut_cable(self, host, lan=0):
         """Takes the switch's port down: the host loses its carrier. Returns the time in ns.
 
         With spaced_links the host's kernel may tell its programs up to a second later, and never, when the cable is back
         by then: a test of a cable that stays out waits with wait_link(host, up=False).
         """
-        return self._set_port(host, False)
+        return self._set_port(host, lan, False)
 
-    def plug(self, host):
+    def plug(self, host, lan=0):
         """The opposite of cut_cable()."""
-        return self._set_port(host, True)
+        return self._set_port(host, lan, True)
 
     def pull_nic(self, host):
         """Takes the interface out of a host."""
