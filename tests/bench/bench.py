@@ -34,11 +34,12 @@ import failures  # noqa: E402; pylint: disable=wrong-import-position
 import packets  # noqa: E402; pylint: disable=wrong-import-position
 import reaction  # noqa: E402; pylint: disable=wrong-import-position
 import report  # noqa: E402; pylint: disable=wrong-import-position
+import scale  # noqa: E402; pylint: disable=wrong-import-position
 import steps  # noqa: E402; pylint: disable=wrong-import-position
 from lab import BINARY, KEEPALIVED  # noqa: E402; pylint: disable=wrong-import-position
 from rows import NotMeasured, described, valid  # noqa: E402; pylint: disable=wrong-import-position
 
-MODULES = (reaction, steps, failures, packets)  # each has rows() and series()
+MODULES = (reaction, steps, scale, failures, packets)  # each has rows() and series()
 SAMPLES = ROOT / "build/bench.json"  # of the last full run; other runs do not overwrite it
 PART = ROOT / "build/bench-part.json"
 RUNS = 15
