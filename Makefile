@@ -74,7 +74,7 @@ build/lab/%: tests/lab/%.c | build/lab
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE $(ALL_CFLAGS) -pie -o $@ $<
 
-build/lab/tally: tests/lab/tally.c tests/lab/tally.h build/lab/tally.bpf.o | build/lab
+build/lab/tally: tests/lab/tally.c tests/lab/tally.h tests/lab/echo.h build/lab/tally.bpf.o | build/lab
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE -Iinclude -I. $(ALL_CFLAGS) -pie -o $@ $< -lbpf
 

@@ -4,16 +4,11 @@
  * asks it in that moment, by an echo request made of the announcement, whether it answers. In the driver, so that 25,000 adverts a second
  * do not take the CPU from those that are measured.
  */
-#include "advert.h"
-#include "arp.h"
-#include "nd.h"
-#include "tests/lab/tally.h"
+#include "tests/lab/echo.h"
 
 #include <bpf/bpf_helpers.h>
 
 #define BPF_F_MMAPABLE (1U << 10)
-
-enum { ICMP_REPLY = 0, ICMP_REQUEST = 8, ICMP6_REQUEST = 128, ICMP6_REPLY = 129, IPPROTO_ICMP4 = 1 };
 
 /* Mapped: a system call for each row would take a CPU from those that are measured. */
 struct {
@@ -45,23 +40,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tally_if);
 } ifs SEC(".maps");
-
-struct icmp_echo {
-	__u8 type, code;
-	__be16 csum, id, seq;
-};
-
-/* Behind the Ethernet header; the one as long as an announcement by ARP, the other as one by ND with one option. */
-struct echo4 {
-	struct vx_ip4 ip;
-	struct icmp_echo icmp;
-};
-
-struct echo6 {
-	struct vx_ip6 ip;
-	struct icmp_echo icmp;
-	__u8 data[24];
-};
 
 /* More by this much; clients have several CPUs. */
 vx_inline void add(__u64 announced, __u64 answered)
@@ -100,7 +78,7 @@ vx_inline bool note_announced(const struct vx_eth *eth, const struct tally_vip_k
 	if (!v) {
 		made.announced_ns = made.last_ns = now_ns;
 		made.n = 1;
-		made.router = eth->src[5];
+		vx_mac_copy(made.mac, eth->src);
 		if (!bpf_map_update_elem(&vips, k, &made, 1 /* BPF_NOEXIST */))
 			add(1, 0);
 		return true;
@@ -121,16 +99,6 @@ vx_inline int note_answer(const struct tally_vip_key *k)
 	return XDP_DROP;
 }
 
-vx_inline __be16 sum_of(const void *p, const void *end, __u64 sum, __u32 words)
-{
-	const __u8 *w = p;
-	__u32 i;
-
-	for (i = 0; i < words && (const void *)(w + 4 * i + 4) <= end; i++)
-		sum += vx_get32(w + 4 * i);
-	return ~csum_fold(sum);
-}
-
 vx_inline void ask_eth(struct vx_eth *eth, const struct tally_if *f)
 {
 	vx_mac_copy(eth->dst, eth->src);
@@ -147,15 +115,7 @@ vx_inline int ask4(struct xdp_md *ctx, const struct tally_if *f, __be32 vip)
 		return XDP_PASS;
 	ask_eth(eth, f);
 	eth->type = VX_BE16(VX_ETH_P_IP);
-	p->ip = (struct vx_ip4){ .ver_ihl = 0x45,
-				 .len = VX_BE16(sizeof(p->ip) + sizeof(p->icmp)),
-				 .ttl = 64,
-				 .proto = IPPROTO_ICMP4,
-				 .src = f->ip4,
-				 .dst = vip };
-	p->ip.csum = sum_of(&p->ip, end, 0, sizeof(p->ip) / 4);
-	p->icmp = (struct icmp_echo){ .type = ICMP_REQUEST, .id = VX_BE16(TALLY_ECHO_ID) };
-	p->icmp.csum = sum_of(&p->icmp, end, 0, sizeof(p->icmp) / 4);
+	echo4_put(p, end, f->ip4, vip);
 	return XDP_TX;
 }
 
@@ -164,19 +124,11 @@ vx_inline int ask6(struct xdp_md *ctx, const struct tally_if *f, const struct vx
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct echo6 *p = (struct echo6 *)(eth + 1);
 	const void *end = (const void *)(long)ctx->data_end;
-	__u32 len = sizeof(p->icmp) + sizeof(p->data);
 
 	if ((const void *)(p + 1) > end)
 		return XDP_PASS;
 	ask_eth(eth, f);
-	p->ip.len = VX_BE16(sizeof(p->icmp) + sizeof(p->data));
-	p->ip.next = VX_IPPROTO_ICMPV6;
-	p->ip.hop_limit = 64;
-	ip6_put(p->ip.src, &f->ip6);
-	ip6_put(p->ip.dst, vip);
-	__builtin_memset(p->data, 0, sizeof(p->data));
-	p->icmp = (struct icmp_echo){ .type = ICMP6_REQUEST, .id = VX_BE16(TALLY_ECHO_ID) };
-	p->icmp.csum = sum_of(&p->icmp, end, ip6_pseudo(&f->ip6, vip, len, VX_IPPROTO_ICMPV6), len / 4);
+	echo6_put(p, end, &f->ip6, vip);
 	return XDP_TX;
 }
 

@@ -5,9 +5,10 @@
  * everything as one line of JSON, times in ns of CLOCK_BOOTTIME:
  *   {"kind": "dump", "t": now, "rows": [[interface, router, family, vrid, n, first, last, worst gap]...],
  *    "vips": [[interface, address, router, n, first announced, last announced, answered]...]}
- * Ends, and takes the program off, at the end of stdin.
+ * Ends, and takes the program off, at the end of stdin. Meanwhile it asks, now and then, those that were announced and did not
+ * answer: the only request may have come before the address was ready.
  */
-#include "tests/lab/tally.h"
+#include "tests/lab/echo.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -15,14 +16,24 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
-static int vips_fd, ifs_fd, prog_fd;
+enum {
+	ASK_MS = 5,
+	ASK_SHARE = 20
+}; /* at least so long between two rounds, of which each may take one part in so many of the time */
+
+static int vips_fd, ifs_fd, prog_fd, raw_fd;
 static struct tally_if ifs[TALLY_IFS];
 static int ifindex[TALLY_IFS], nifs;
 static struct tally_row *rows; /* the program writes them meanwhile, in whole words */
@@ -137,10 +148,65 @@ static void dump_vips(void)
 		if (bpf_map_lookup_elem(vips_fd, &k, &v))
 			continue;
 		inet_ntop(k.family == 6 ? AF_INET6 : AF_INET, &k.addr, text, sizeof(text));
-		printf("%s[%u,\"%s\",%u,%llu,%llu,%llu,%llu]", comma, k.ifno, text, v.router & (TALLY_ROUTERS - 1), v.n,
+		printf("%s[%u,\"%s\",%u,%llu,%llu,%llu,%llu]", comma, k.ifno, text, v.mac[5] & (TALLY_ROUTERS - 1), v.n,
 		       v.announced_ns, v.last_ns, v.answered_ns);
 		comma = ",";
 	}
+}
+
+static void send_to(const struct tally_vip_key *k, const struct tally_vip *v)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = ifindex[k->ifno] };
+	const struct tally_if *f = &ifs[k->ifno];
+	struct {
+		struct vx_eth eth;
+		union {
+			struct echo4 v4;
+			struct echo6 v6;
+		};
+	} frame = { .eth.type = k->family == 6 ? VX_BE16(VX_ETH_P_IPV6) : VX_BE16(VX_ETH_P_IP) };
+	size_t len = sizeof(frame.eth) + (k->family == 6 ? sizeof(frame.v6) : sizeof(frame.v4));
+
+	vx_mac_copy(frame.eth.dst, v->mac);
+	vx_mac_copy(frame.eth.src, f->mac);
+	if (k->family == 6) {
+		frame.v6.ip.ver_tc_flow[0] = 0x60;
+		echo6_put(&frame.v6, &frame + 1, &f->ip6, &k->addr);
+	} else {
+		echo4_put(&frame.v4, &frame + 1, f->ip4, k->addr.w[0]);
+	}
+	sendto(raw_fd, &frame, len, 0, (struct sockaddr *)&to, sizeof(to)); /* one that is lost is sent again */
+}
+
+/* Asks all that have not answered for a while; returns for how long to leave it at that. */
+static int ask_again(void)
+{
+	static struct tally_vip_key keys[TALLY_VIPS];
+	static struct tally_vip vips[TALLY_VIPS];
+	__u32 n = TALLY_VIPS, next, i;
+	uint64_t start_ns = now_ns();
+	int ms;
+
+	if (count->announced == count->answered)
+		return ASK_MS;
+	if (bpf_map_lookup_batch(vips_fd, NULL, &next, keys, vips, &n, NULL) && errno != ENOENT)
+		die("vips");
+	for (i = 0; i < n; i++)
+		if (!vips[i].answered_ns && vips[i].last_ns + ASK_MS * VX_NS_PER_S / 1000 < start_ns)
+			send_to(&keys[i], &vips[i]);
+	ms = (int)((now_ns() - start_ns) * ASK_SHARE * 1000 / VX_NS_PER_S);
+	return ms > ASK_MS ? ms : ASK_MS;
+}
+
+/* The next command; stdin is a pipe of whole lines, and nobody asks twice without having read. */
+static bool next_line(char *line, int size)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	int ms = ASK_MS;
+
+	while (!poll(&in, 1, ms))
+		ms = ask_again();
+	return fgets(line, size, stdin);
 }
 
 int main(int argc, char *argv[])
@@ -154,10 +220,13 @@ int main(int argc, char *argv[])
 	}
 	for (i = 2; i < argc; i++)
 		parse_if(argv[i]);
+	raw_fd = socket(AF_PACKET, SOCK_RAW, 0);
+	if (raw_fd < 0)
+		die("packet socket");
 	load(argv[1]);
 	printf("{\"kind\": \"ready\"}\n");
 	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin)) {
+	while (next_line(line, sizeof(line))) {
 		if (!strcmp(line, "reset\n")) {
 			reset();
 			printf("{\"kind\": \"reset\"}\n");

@@ -42,10 +42,10 @@ struct tally_vip_key {
 struct tally_vip {
 	__u64 announced_ns; /* the first gratuitous ARP or unsolicited NA */
 	__u64 last_ns;      /* the last one */
-	__u64 answered_ns;  /* the first echo reply to the request that each of them is answered with until then */
+	__u64 answered_ns; /* the first echo reply, to a request that each of them is answered with until then, and later ones */
 	__u64 n;
-	__u8 router; /* last byte of the MAC that was announced first */
-	__u8 zero[7];
+	__u8 mac[6]; /* that was announced first */
+	__u8 zero[2];
 };
 
 #endif
