@@ -218,9 +218,20 @@ class Fleet:
     def start_backup(self):
         """Starts r2, and waits until it listens for all and r1 alone is Active."""
         self._start("r2")
-        log = self.proc["r2"]
-        self._wait(lambda: sum("Entering BACKUP STATE" in line for line in log.log) >= len(self.vrs), 60, "a Backup that listens")
+        try:
+            self._wait(lambda: self._listening() >= len(self.vrs), 60, "a Backup of all")
+        except LabError as e:
+            raise LabError(f"r2 listens for {self._listening()} of {len(self.vrs)} virtual routers: {e}") from None
         self._settle()
+
+    def _listening(self):
+        """For how many r2 has become a Backup; keepalived says so in its log only."""
+        if self.program == "keepalived":
+            return sum("Entering BACKUP STATE" in line for line in self.proc["r2"].log)
+        try:
+            return sum(vr["state"] == "Backup" for vr in self.lab.status("r2")["virtual_routers"])
+        except (LabError, ValueError):  # it is still starting
+            return 0
 
     def _settle(self, timeout=60):
         """Waits until r1 alone is Active."""
