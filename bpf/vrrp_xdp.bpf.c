@@ -38,28 +38,33 @@ struct {
 
 /* Sizes are for a few virtual routers; the controller sets what its configuration needs before it loads. */
 
-/* Written by user. Which virtual router an advert is for; read once per advert. */
+const volatile struct vx_masks masks = { .vr = 63, .addr = 255 };
+
+/* Written by user through memory. Which virtual router an advert is for; read once per advert. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 64);
-	__type(key, struct vx_vr_key);
-	__type(value, struct vx_vr_ref);
+	__type(key, __u32);
+	__type(value, struct vx_vr_cell);
 } vr_index SEC(".maps");
 
-/* Written by user. VIPs, here or on other interfaces, and own addresses; read for frames that the filter lets through. */
+/* Written by user through memory. VIPs, here or on other interfaces, and own addresses; read for frames that the filter lets through. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 256);
-	__type(key, struct vx_addr4_key);
-	__type(value, struct vx_addr_val);
+	__type(key, __u32);
+	__type(value, struct vx_addr4_cell);
 } addr4 SEC(".maps");
 
-/* Written by user. The same of IPv6. */
+/* Written by user through memory. The same of IPv6. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 256);
-	__type(key, struct vx_addr6_key);
-	__type(value, struct vx_addr_val);
+	__type(key, __u32);
+	__type(value, struct vx_addr6_cell);
 } addr6 SEC(".maps");
 
 /* Written by user. Senders that a virtual router listens to, if not to everybody (RX-34). */
@@ -133,32 +138,195 @@ vx_inline bool filter_has(__u32 bit)
 	return f && f->word[bit / 64] >> bit % 64 & 1;
 }
 
-/* The entry of @addr on this interface and VLAN, or NULL. */
-vx_inline struct vx_addr_val *addr4_find(const struct xdp_md *ctx, __u32 vlan, __be32 addr)
-{
-	struct vx_addr4_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .addr = addr };
+/*
+ * The tables. Nearly every key is where its hash says, or nowhere: the search beyond the first cell is a function of its own, which tells the
+ * cell's number. It may be given to another key in that moment, and is looked at again.
+ */
+enum { NO_CELL = -1 };
 
-	return filter_has(vx_filter_bit(addr)) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
+vx_inline bool is_addr4(const struct vx_addr4_cell *c, __u64 word, __u64 hash, const struct vx_addr4_key *k)
+{
+	return (word & VX_CELL_HEAD) == vx_cell_head(hash) && c->key.addr == k->addr && c->key.ifindex == k->ifindex &&
+	       c->key.vlan == k->vlan && !vx_cell_reused(&c->e.word, word);
 }
 
-vx_inline struct vx_addr_val *addr6_find(const struct xdp_md *ctx, __u32 vlan, const struct vx_addr *addr)
+__noinline int addr4_behind(__u32 ifindex, __u32 vlan, __u32 addr)
 {
-	struct vx_addr6_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .addr = *addr };
+	const struct vx_addr4_key k = { .ifindex = ifindex, .vlan = vlan, .addr = addr };
+	__u64 hash = vx_addr4_hash(&k), word;
+	const struct vx_addr4_cell *c;
+	__u32 n, i;
 
-	return filter_has(vx_filter_bit6(addr)) ? bpf_map_lookup_elem(&addr6, &k) : NULL;
+	for (n = 1; n < VX_TABLE_PROBES; n++) {
+		i = (vx_cell_home(hash) + n) & masks.addr;
+		c = bpf_map_lookup_elem(&addr4, &i);
+		if (!c)
+			return NO_CELL;
+		word = vx_cell_read(&c->e.word);
+		if (is_addr4(c, word, hash, &k))
+			return i;
+		if (!(word & VX_CELL_USED))
+			return NO_CELL;
+	}
+	return NO_CELL;
 }
 
-/* @v if it is the entry of a VIP, or NULL. */
-vx_inline const struct vx_addr_val *vip_only(const struct vx_addr_val *v)
+/* What the tables say of an address: @word was read once, a second look could see another (DP-8). */
+struct hit {
+	const struct vx_addr_entry *e; /* NULL: nothing */
+	__u64 word;
+};
+
+/* Of @addr on this interface and VLAN. */
+vx_inline struct hit addr4_find(__u32 ifindex, __u32 vlan, __be32 addr)
 {
-	return v && v->flags & VX_ADDR_VIP ? v : NULL;
+	const struct vx_addr4_key k = { .ifindex = ifindex, .vlan = vlan, .addr = addr };
+	const struct vx_addr4_cell *c;
+	struct hit hit = {};
+	__u64 hash, word;
+	__u32 i;
+
+	if (!filter_has(vx_filter_bit(addr)))
+		return hit;
+	hash = vx_addr4_hash(&k);
+	i = vx_cell_home(hash) & masks.addr;
+	c = bpf_map_lookup_elem(&addr4, &i);
+	if (!c)
+		return hit;
+	word = vx_cell_read(&c->e.word);
+	if (!is_addr4(c, word, hash, &k)) {
+		if (!(word & VX_CELL_USED))
+			return hit;
+		i = addr4_behind(ifindex, vlan, addr);
+		c = bpf_map_lookup_elem(&addr4, &i);
+		if (!c)
+			return hit;
+		word = vx_cell_read(&c->e.word);
+		if (!is_addr4(c, word, hash, &k))
+			return hit;
+	}
+	hit.e = &c->e;
+	hit.word = word;
+	return hit;
 }
 
-vx_inline struct vx_vr_ref *vr_find(const struct xdp_md *ctx, __u32 vlan, __u8 family, __u8 vrid)
+vx_inline bool is_addr6(const struct vx_addr6_cell *c, __u64 word, __u64 hash, const struct vx_addr6_key *k)
 {
-	struct vx_vr_key k = { .ifindex = ctx->ingress_ifindex, .vlan = vlan, .vrid = vrid, .family = family };
+	return (word & VX_CELL_HEAD) == vx_cell_head(hash) && vx_addr_eq(&c->key.addr, &k->addr) &&
+	       c->key.ifindex == k->ifindex && c->key.vlan == k->vlan && !vx_cell_reused(&c->e.word, word);
+}
 
-	return bpf_map_lookup_elem(&vr_index, &k);
+__noinline int addr6_behind(const struct vx_addr6_key *k)
+{
+	const struct vx_addr6_cell *c;
+	__u64 hash, word;
+	__u32 n, i;
+
+	if (!k)
+		return NO_CELL;
+	hash = vx_addr6_hash(k);
+	for (n = 1; n < VX_TABLE_PROBES; n++) {
+		i = (vx_cell_home(hash) + n) & masks.addr;
+		c = bpf_map_lookup_elem(&addr6, &i);
+		if (!c)
+			return NO_CELL;
+		word = vx_cell_read(&c->e.word);
+		if (is_addr6(c, word, hash, k))
+			return i;
+		if (!(word & VX_CELL_USED))
+			return NO_CELL;
+	}
+	return NO_CELL;
+}
+
+vx_inline struct hit addr6_find(__u32 ifindex, __u32 vlan, const struct vx_addr *addr)
+{
+	const struct vx_addr6_cell *c;
+	struct vx_addr6_key k;
+	struct hit hit = {};
+	__u64 hash, word;
+	__u32 i;
+
+	if (!filter_has(vx_filter_bit6(addr)))
+		return hit;
+	k = (struct vx_addr6_key){ .ifindex = ifindex, .vlan = vlan, .addr = *addr };
+	hash = vx_addr6_hash(&k);
+	i = vx_cell_home(hash) & masks.addr;
+	c = bpf_map_lookup_elem(&addr6, &i);
+	if (!c)
+		return hit;
+	word = vx_cell_read(&c->e.word);
+	if (!is_addr6(c, word, hash, &k)) {
+		if (!(word & VX_CELL_USED))
+			return hit;
+		i = addr6_behind(&k);
+		c = bpf_map_lookup_elem(&addr6, &i);
+		if (!c)
+			return hit;
+		word = vx_cell_read(&c->e.word);
+		if (!is_addr6(c, word, hash, &k))
+			return hit;
+	}
+	hit.e = &c->e;
+	hit.word = word;
+	return hit;
+}
+
+/* @h if it is of a VIP, or nothing. */
+vx_inline struct hit vip_only(struct hit h)
+{
+	if (h.e && !(vx_addr_flags(h.word) & VX_ADDR_VIP))
+		h.e = NULL;
+	return h;
+}
+
+/* Copies the MACs of a VIP. False: it is another's by now. */
+vx_inline bool macs_of(const struct hit *h, __u64 *mac, __u64 *nic)
+{
+	*mac = vx_cell_read(&h->e->mac);
+	*nic = vx_cell_read(&h->e->nic);
+	return !vx_cell_reused(&h->e->word, h->word);
+}
+
+enum { NO_VR = -1, VR_BEHIND = -2 };
+
+/* The slot in the @n-th cell of a search; NO_VR: the key is not in the table, VR_BEHIND: if at all, farther on. */
+vx_inline int vr_at(__u32 n, const struct vx_vr_key *k)
+{
+	__u64 hash = vx_vr_hash(k), word;
+	__u32 i = (vx_cell_home(hash) + n) & masks.vr;
+	const struct vx_vr_cell *c = bpf_map_lookup_elem(&vr_index, &i);
+
+	if (!c)
+		return NO_VR;
+	word = vx_cell_read(&c->word);
+	if ((word & VX_CELL_HEAD) == vx_cell_head(hash) && c->key.ifindex == k->ifindex && c->key.vlan == k->vlan &&
+	    c->key.vrid == k->vrid && c->key.family == k->family && !vx_cell_reused(&c->word, word))
+		return vx_vr_slot(word);
+	return word & VX_CELL_USED ? VR_BEHIND : NO_VR;
+}
+
+__noinline int vr_behind(__u32 ifindex, __u32 vlan, __u32 family, __u32 vrid)
+{
+	const struct vx_vr_key k = { .ifindex = ifindex, .vlan = vlan, .vrid = vrid, .family = family };
+	__u32 n;
+	int slot;
+
+	for (n = 1; n < VX_TABLE_PROBES; n++) {
+		slot = vr_at(n, &k);
+		if (slot != VR_BEHIND)
+			return slot;
+	}
+	return NO_VR;
+}
+
+/* The slot of a virtual router, or its interface's row of counters for VRID 0; below 0: it is not ours. */
+vx_inline int vr_find(__u32 ifindex, __u32 vlan, __u8 family, __u8 vrid)
+{
+	const struct vx_vr_key k = { .ifindex = ifindex, .vlan = vlan, .vrid = vrid, .family = family };
+	int slot = vr_at(0, &k);
+
+	return slot == VR_BEHIND ? vr_behind(ifindex, vlan, family, vrid) : slot;
 }
 
 /* The role word, read once: a second look could see another role (DP-8). */
@@ -520,33 +688,39 @@ vx_inline enum vx_ctr advert_check(struct xdp_md *ctx, __u32 off, const struct a
 }
 
 /*
- * A VRRP packet for this host on an interface that has virtual routers of its family, its IP header @off bytes into the frame. @row: the
- * interface's counters.
+ * A VRRP packet for this host, its IP header @off bytes into the frame. What is wrong with it before its VRID is known counts for the
+ * interface, if that has virtual routers of its family at all (RX-3).
  */
-vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row, __u8 family)
+vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u8 family)
 {
 	const struct vx_eth *eth = (const void *)(long)ctx->data;
 	struct advert_lookup lk = {};
 	struct vx_vr_watch *w = NULL;
-	struct vx_addr_val *from;
 	struct vx_event ev = {};
 	struct advert a = {};
-	struct vx_vr_ref *ref;
 	enum vx_ctr bad;
 	__u32 notes = 0;
+	struct hit from;
+	__u32 row;
+	int found;
 
 	if ((const void *)(eth + 1) > (const void *)(long)ctx->data_end)
 		return XDP_PASS;
 	a.eth_multicast = eth->dst[0] & 1;
 	vx_mac_copy(ev.mac, eth->src);
 	bad = family == 6 ? ip6_check(ctx, off, &a) : ip4_check(ctx, off, &a);
-	if (bad) {
-		count(row, bad);
-		return XDP_DROP;
-	}
-	ref = a.vrid ? vr_find(ctx, vlan, family, a.vrid) : NULL;
-	if (ref) {
-		row = ref->slot;
+	found = bad || !a.vrid ? NO_VR : vr_find(ctx->ingress_ifindex, vlan, family, a.vrid);
+	if (found < 0) {
+		found = vr_find(ctx->ingress_ifindex, vlan, family, 0);
+		if (found < 0)
+			return XDP_PASS;
+		row = found;
+		if (bad) {
+			count(row, bad);
+			return XDP_DROP;
+		}
+	} else {
+		row = found;
 		lk.cfg = bpf_map_lookup_elem(&vr_config, &row);
 		w = bpf_map_lookup_elem(&vr_watch, &row);
 		if (!lk.cfg || !w)
@@ -557,8 +731,9 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row, __
 			lk.peer = bpf_map_lookup_elem(&peers, &k);
 		}
 	}
-	from = family == 6 ? addr6_find(ctx, vlan, &a.src) : addr4_find(ctx, vlan, a.src.w[0]);
-	lk.own_src = from && from->flags & VX_ADDR_OWN;
+	from = family == 6 ? addr6_find(ctx->ingress_ifindex, vlan, &a.src)
+			   : addr4_find(ctx->ingress_ifindex, vlan, a.src.w[0]);
+	lk.own_src = from.e && vx_addr_flags(from.word) & VX_ADDR_OWN;
 	bad = advert_check(ctx, off, &a, &lk, &notes);
 
 	ev.slot = row;
@@ -581,14 +756,14 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row, __
 }
 
 /* Two functions, because each is faster than one that does both. */
-__noinline int advert4_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
+__noinline int advert4_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 {
-	return advert_in(ctx, off, vlan, row, 4);
+	return advert_in(ctx, off, vlan, 4);
 }
 
-__noinline int advert6_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u32 row)
+__noinline int advert6_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 {
-	return advert_in(ctx, off, vlan, row, 6);
+	return advert_in(ctx, off, vlan, 6);
 }
 
 /*
@@ -613,40 +788,42 @@ vx_inline int guard(__u32 slot)
 	return XDP_DROP;
 }
 
-/* ... where @to is what the maps say of a packet's destination. */
-vx_inline int guard_of(const struct vx_addr_val *to)
+/* ... where @word is what the maps say of a packet's destination. */
+vx_inline int guard_of(__u64 word)
 {
-	if (!(to->flags & (VX_ADDR_VIP | VX_ADDR_AWAY)))
+	if (!(vx_addr_flags(word) & (VX_ADDR_VIP | VX_ADDR_AWAY)))
 		return XDP_PASS;
-	return guard(to->flags & VX_ADDR_VIP ? to->slot : to->away);
+	return guard(vx_addr_flags(word) & VX_ADDR_VIP ? vx_addr_slot(word) : vx_addr_away(word));
 }
 
 vx_inline int ip4_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 {
 	const struct vx_ip4 *ip = (const struct vx_ip4 *)c->pos;
-	struct vx_addr_val *to;
-	struct vx_vr_ref *iface;
+	struct hit to = {};
+	__u32 flags = 0;
 	bool group;
+	int row;
 
 	if ((const __u8 *)(ip + 1) > c->end)
 		return XDP_PASS;
 	group = ip->dst == ADVERT_GROUP4;
-	to = group ? NULL : addr4_find(ctx, vlan, ip->dst);
-	group = (group || (to && to->flags & VX_ADDR_GROUP)) &&
-		(ip->proto == VX_IPPROTO_VRRP || ip->proto == VX_IPPROTO_AH);
-	if (!group && !to)
-		return XDP_PASS;
-	if (group || (ip->proto == VX_IPPROTO_VRRP && to->flags & VX_ADDR_OWN)) { /* RX-4 */
-		iface = vr_find(ctx, vlan, 4, 0);                                 /* RX-3 */
-		if (!iface)
+	if (!group) {
+		to = addr4_find(ctx->ingress_ifindex, vlan, ip->dst);
+		if (!to.e)
 			return XDP_PASS;
-		if (ip->proto == VX_IPPROTO_AH) { /* WF-8: out of scope */
-			count(iface->slot, VX_CTR_RX_AUTH_TYPE);
-			return XDP_DROP;
-		}
-		return advert4_in(ctx, c->pos - (const __u8 *)(long)ctx->data, vlan, iface->slot);
+		flags = vx_addr_flags(to.word);
 	}
-	return guard_of(to);
+	group = (group || flags & VX_ADDR_GROUP) && (ip->proto == VX_IPPROTO_VRRP || ip->proto == VX_IPPROTO_AH);
+	if (group && ip->proto == VX_IPPROTO_AH) { /* WF-8: out of scope */
+		row = vr_find(ctx->ingress_ifindex, vlan, 4, 0);
+		if (row < 0)
+			return XDP_PASS;
+		count(row, VX_CTR_RX_AUTH_TYPE);
+		return XDP_DROP;
+	}
+	if (group || (ip->proto == VX_IPPROTO_VRRP && flags & VX_ADDR_OWN)) /* RX-4 */
+		return advert4_in(ctx, c->pos - (const __u8 *)(long)ctx->data, vlan);
+	return guard_of(to.word);
 }
 
 /* Whether @mac is the virtual one of the router of @slot. */
@@ -682,39 +859,44 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct cur c = cur_at(ctx, off);
-	const struct vx_addr_val *sender, *target, *vip;
+	struct hit sender, target, vip;
+	__u64 role, mac, nic;
 	enum arp_about about;
 	struct arp_ip4 *arp;
 	bool lease, own_mac;
 	struct arp_view v;
-	__u64 role;
+	__u32 slot;
 
 	if ((const void *)(eth + 1) > (const void *)(long)ctx->data_end)
 		return XDP_PASS;
 	arp = arp_parse(&c, eth, &v);
 	if (!arp)
 		return XDP_PASS;
-	sender = vip_only(addr4_find(ctx, vlan, v.spa));
-	target = vip_only(addr4_find(ctx, vlan, v.tpa));
-	vip = sender ? sender : target;
-	if (!vip)
+	sender = vip_only(addr4_find(ctx->ingress_ifindex, vlan, v.spa));
+	target = vip_only(addr4_find(ctx->ingress_ifindex, vlan, v.tpa));
+	vip = sender.e ? sender : target;
+	if (!vip.e)
 		return XDP_PASS;
-	role = role_of(vip->slot);
+	slot = vx_addr_slot(vip.word);
+	role = role_of(slot);
 	/* A peer that is Active for the one may ask for the other: its VIP as sender claims nothing from us. */
-	if (sender && role < VX_ROLE_ACTIVE_MIN && v.spa != v.tpa && target) {
-		sender = NULL;
+	if (sender.e && role < VX_ROLE_ACTIVE_MIN && v.spa != v.tpa && target.e) {
+		sender.e = NULL;
 		vip = target;
-		role = role_of(vip->slot);
+		slot = vx_addr_slot(vip.word);
+		role = role_of(slot);
 	}
+	if (!macs_of(&vip, &mac, &nic))
+		return XDP_DROP;
 	/*
 	 * Frames for another station's MAC are not ours to answer or to drop: we see them in promiscuous mode only. Those to the virtual MAC have
 	 * the NIC's by now.
 	 */
-	if (!v.broadcast && !vx_mac_eq(eth->dst, vip->nic))
+	if (!v.broadcast && !vx_mac_eq(eth->dst, &nic))
 		return XDP_PASS;
 	/* Our own frame come back; a Backup shares the virtual MAC with the Active Router, so there it is the Active's. */
-	own_mac = role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, vip->mac);
-	about = arp_classify(&v, target, sender, own_mac);
+	own_mac = role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, &mac);
+	about = arp_classify(&v, target.e, sender.e, own_mac);
 	if (about == ARP_NOTHING)
 		return XDP_PASS;
 	lease = in_lease(role);
@@ -725,20 +907,19 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 		 */
 		if (v.spa == v.tpa && v.op == VX_BE16(ARP_OP_REQUEST))
 			arp->op = VX_BE16(ARP_OP_REPLY);
-		return role >= VX_ROLE_ACTIVE_MIN
-			       ? conflict(eth, arp->sha, &(struct vx_addr){ .w = { v.spa } }, vip->slot)
-			       : XDP_PASS;
+		return role >= VX_ROLE_ACTIVE_MIN ? conflict(eth, arp->sha, &(struct vx_addr){ .w = { v.spa } }, slot)
+						  : XDP_PASS;
 	}
 	if (lease && v.odd) { /* ARP-5 */
-		count(vip->slot, VX_CTR_ARP_ODD);
+		count(slot, VX_CTR_ARP_ODD);
 		return XDP_PASS;
 	}
 	if (lease) {
-		count(vip->slot, VX_CTR_ARP_REPLY);
-		arp_reply_in_place(eth, arp, vip->mac);
+		count(slot, VX_CTR_ARP_REPLY);
+		arp_reply_in_place(eth, arp, (const __u8 *)&mac);
 		return XDP_TX;
 	}
-	count(vip->slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ARP_LAPSED : VX_CTR_ARP_DROP);
+	count(slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ARP_LAPSED : VX_CTR_ARP_DROP);
 	return XDP_DROP;
 }
 
@@ -766,7 +947,7 @@ vx_inline bool nd_check(struct xdp_md *ctx, __u32 off, const struct nd_view *v, 
  * bpf_xdp_adjust_tail(), may not be able to share the NIC: newer kernels refuse it behind a dispatcher that makes none itself, as libxdp's
  * did until 2025. So that is left to the kernel, which has the VIP while we are Active: probes of a few stacks, which any answer ends.
  */
-vx_inline int nd_answer_short(struct xdp_md *ctx, struct cur c, const struct nd_view *v, const struct vx_addr_val *vip)
+vx_inline int nd_answer_short(struct xdp_md *ctx, struct cur c, const struct nd_view *v, const __u8 *mac, __u32 slot)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct vx_ip6 *ip = (struct vx_ip6 *)c.pos;
@@ -774,16 +955,16 @@ vx_inline int nd_answer_short(struct xdp_md *ctx, struct cur c, const struct nd_
 
 	if (ip6_is_multicast(&v->dst) || vx_addr_none(&v->src) || !cur_take(&c, sizeof(*ip) + sizeof(*m)) ||
 	    (const void *)(eth + 1) > (const void *)(long)ctx->data_end) {
-		count(vip->slot, VX_CTR_ND_ODD);
+		count(slot, VX_CTR_ND_ODD);
 		return XDP_PASS;
 	}
-	count(vip->slot, VX_CTR_ND_REPLY);
-	nd_answer_short_in_place(eth, ip, m, v, vip->mac);
+	count(slot, VX_CTR_ND_REPLY);
+	nd_answer_short_in_place(eth, ip, m, v, mac);
 	return XDP_TX;
 }
 
 /* The solicitation becomes the answer. */
-vx_inline int nd_answer(struct xdp_md *ctx, __u32 off, const struct nd_view *v, const struct vx_addr_val *vip)
+vx_inline int nd_answer(struct xdp_md *ctx, __u32 off, const struct nd_view *v, const __u8 *mac, __u32 slot)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct cur c = cur_at(ctx, off);
@@ -793,13 +974,13 @@ vx_inline int nd_answer(struct xdp_md *ctx, __u32 off, const struct nd_view *v, 
 	if ((const void *)(eth + 1) > (const void *)(long)ctx->data_end)
 		return XDP_PASS;
 	if (!nd_check(ctx, off, v, &o) || nd_asker(eth, &o)[0] & 1) {
-		count(vip->slot, VX_CTR_ND_BAD);
+		count(slot, VX_CTR_ND_BAD);
 		return XDP_DROP;
 	}
 	if (!cur_take(&c, sizeof(*p)))
-		return nd_answer_short(ctx, cur_at(ctx, off), v, vip);
-	count(vip->slot, VX_CTR_ND_REPLY);
-	nd_answer_in_place(eth, p, v, &o, vip->mac);
+		return nd_answer_short(ctx, cur_at(ctx, off), v, mac, slot);
+	count(slot, VX_CTR_ND_REPLY);
+	nd_answer_in_place(eth, p, v, &o, mac);
 	return XDP_TX;
 }
 
@@ -816,44 +997,50 @@ vx_inline bool nd_foreign(const struct vx_eth *eth, const struct nd_opts *o, con
 __noinline int nd_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
-	const struct vx_addr_val *sender = NULL, *target, *vip;
+	struct hit sender = {}, target, vip;
 	struct cur c = cur_at(ctx, off);
 	struct nd_view v = {};
 	struct nd_opts o = {};
 	enum nd_about about;
-	__u64 role;
+	__u64 role, mac, nic;
+	__u32 slot;
 
 	if ((const void *)(eth + 1) > (const void *)(long)ctx->data_end || !nd_parse(&c, eth, &v))
 		return XDP_PASS;
-	target = vip_only(addr6_find(ctx, vlan, &v.target));
+	target = vip_only(addr6_find(ctx->ingress_ifindex, vlan, &v.target));
 	if (v.type == ND_SOLICIT)
-		sender = vip_only(addr6_find(ctx, vlan, &v.src));
-	vip = sender ? sender : target;
-	if (!vip)
+		sender = vip_only(addr6_find(ctx->ingress_ifindex, vlan, &v.src));
+	vip = sender.e ? sender : target;
+	if (!vip.e)
 		return XDP_PASS;
-	role = role_of(vip->slot);
+	slot = vx_addr_slot(vip.word);
+	role = role_of(slot);
 	/* As with ARP, a peer's VIP as the source of a question for ours claims nothing from us. */
-	if (sender && role < VX_ROLE_ACTIVE_MIN && target && !vx_addr_eq(&v.src, &v.target)) {
-		sender = NULL;
+	if (sender.e && role < VX_ROLE_ACTIVE_MIN && target.e && !vx_addr_eq(&v.src, &v.target)) {
+		sender.e = NULL;
 		vip = target;
-		role = role_of(vip->slot);
+		slot = vx_addr_slot(vip.word);
+		role = role_of(slot);
 	}
-	if (!v.group && !vx_mac_eq(eth->dst, vip->nic)) /* another station's, seen in promiscuous mode only */
+	if (!macs_of(&vip, &mac, &nic))
+		return XDP_DROP;
+	if (!v.group && !vx_mac_eq(eth->dst, &nic)) /* another station's, seen in promiscuous mode only */
 		return XDP_PASS;
-	about = nd_classify(&v, target, sender);
+	about = nd_classify(&v, target.e, sender.e);
 	if (about == ND_NOTHING)
 		return XDP_PASS;
 	if (about == ND_CLAIMS) {
-		if (role < VX_ROLE_ACTIVE_MIN || !nd_check(ctx, off, &v, &o) || !nd_foreign(eth, &o, vip->mac))
+		if (role < VX_ROLE_ACTIVE_MIN || !nd_check(ctx, off, &v, &o) ||
+		    !nd_foreign(eth, &o, (const __u8 *)&mac))
 			return XDP_PASS;
 		return conflict(eth, o.found ? nd_opt_mac(&o) : eth->src, v.type == ND_ADVERT ? &v.target : &v.src,
-				vip->slot);
+				slot);
 	}
-	if (role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, vip->mac)) /* our own frame come back */
+	if (role >= VX_ROLE_ACTIVE_MIN && vx_mac_eq(eth->src, &mac)) /* our own frame come back */
 		return XDP_PASS;
 	if (in_lease(role))
-		return nd_answer(ctx, off, &v, vip);
-	count(vip->slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ND_LAPSED : VX_CTR_ND_DROP);
+		return nd_answer(ctx, off, &v, (const __u8 *)&mac, slot);
+	count(slot, role >= VX_ROLE_ACTIVE_MIN ? VX_CTR_ND_LAPSED : VX_CTR_ND_DROP);
 	return XDP_DROP;
 }
 
@@ -867,8 +1054,7 @@ vx_inline int ip6_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 	const struct vx_ip6 *ip = (const struct vx_ip6 *)c->pos;
 	const __u8 *first = (const __u8 *)(ip + 1); /* type of an ICMPv6 message, next header of an extension header */
 	__u32 off = c->pos - (const __u8 *)(long)ctx->data;
-	struct vx_vr_ref *iface;
-	struct vx_addr_val *to;
+	struct hit to = {};
 	struct vx_addr dst;
 	bool group;
 
@@ -878,18 +1064,19 @@ vx_inline int ip6_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
 		return nd_in(ctx, off, vlan); /* whatever Accept_Mode says (ND-9) */
 	dst = ip6_addr(ip->dst);
 	group = vx_addr_eq(&dst, &ADVERT_GROUP6);
-	to = group ? NULL : addr6_find(ctx, vlan, &dst);
-	if (!group && !to)
-		return XDP_PASS;
-	group = group || to->flags & VX_ADDR_GROUP;
+	if (!group) {
+		to = addr6_find(ctx->ingress_ifindex, vlan, &dst);
+		if (!to.e)
+			return XDP_PASS;
+		group = vx_addr_flags(to.word) & VX_ADDR_GROUP;
+	}
 	if (group && ip6_is_extension(ip->next)) {
 		if (first + 1 <= c->end && *first == VX_IPPROTO_ICMPV6)
 			return XDP_PASS;
-	} else if (ip->next != VX_IPPROTO_VRRP || (!group && !(to->flags & VX_ADDR_OWN))) { /* RX-4 */
-		return group ? XDP_PASS : guard_of(to);
+	} else if (ip->next != VX_IPPROTO_VRRP || (!group && !(vx_addr_flags(to.word) & VX_ADDR_OWN))) { /* RX-4 */
+		return group ? XDP_PASS : guard_of(to.word);
 	}
-	iface = vr_find(ctx, vlan, 6, 0); /* RX-3 */
-	return iface ? advert6_in(ctx, off, vlan, iface->slot) : XDP_PASS;
+	return advert6_in(ctx, off, vlan);
 }
 
 /*
@@ -898,13 +1085,12 @@ vx_inline int ip6_in(struct xdp_md *ctx, const struct cur *c, __u32 vlan)
  */
 vx_inline bool vmac_take(const struct xdp_md *ctx, struct vx_eth *eth, __u32 vlan, __u8 family)
 {
-	struct vx_vr_ref *ref = vr_find(ctx, vlan, family, eth->dst[5]);
+	int found = vr_find(ctx->ingress_ifindex, vlan, family, eth->dst[5]);
 	const struct vx_vr_config *cfg;
-	__u32 slot;
+	__u32 slot = found;
 
-	if (!ref)
+	if (found < 0)
 		return true;
-	slot = ref->slot;
 	cfg = bpf_map_lookup_elem(&vr_config, &slot);
 	if (!cfg || !(cfg->flags & VX_CFG_VMAC))
 		return true;
@@ -921,19 +1107,19 @@ int vrrp_xdp(struct xdp_md *ctx)
 {
 	struct cur c = cur_at(ctx, 0);
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
-	struct vx_vr_ref *iface;
 	struct link l;
 	__u8 family;
+	int row;
 
 	switch (parse_link(&c, &l)) {
 	case PARSE_SHORT: /* RX-1 */
 		return XDP_PASS;
 	case PARSE_TAGS: /* RX-2 */
-		iface = vr_find(ctx, 0, 4, 0);
-		if (!iface)
-			iface = vr_find(ctx, 0, 6, 0);
-		if (iface)
-			count(iface->slot, VX_CTR_RX_VLAN_OTHER);
+		row = vr_find(ctx->ingress_ifindex, 0, 4, 0);
+		if (row < 0)
+			row = vr_find(ctx->ingress_ifindex, 0, 6, 0);
+		if (row >= 0)
+			count(row, VX_CTR_RX_VLAN_OTHER);
 		return XDP_PASS;
 	case PARSE_OK:
 		break;
@@ -952,27 +1138,25 @@ int vrrp_xdp(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* Whether what leaves as from @v has to get its MAC: a VIP's, from the NIC, while we are Active. */
-vx_inline bool egress_takes(const struct vx_eth *eth, const struct vx_addr_val *v)
+/* Whether what leaves as from @h has to get its @mac: a VIP's, from the NIC, while we are Active. */
+vx_inline bool egress_takes(const struct vx_eth *eth, struct hit h, __u64 *mac, __u64 *nic)
 {
-	return v && v->flags & VX_ADDR_VIP && vx_mac_eq(eth->src, v->nic) && in_lease(role_of(v->slot));
+	h = vip_only(h);
+	return h.e && macs_of(&h, mac, nic) && vx_mac_eq(eth->src, nic) && in_lease(role_of(vx_addr_slot(h.word)));
 }
 
 vx_inline void egress_arp(struct __sk_buff *skb)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)skb->data;
 	struct arp_ip4 *arp = (struct arp_ip4 *)(eth + 1);
-	struct vx_addr4_key k = { .ifindex = skb->ifindex };
-	const struct vx_addr_val *v;
+	__u64 mac, nic;
 
 	if ((const void *)(arp + 1) > (const void *)(long)skb->data_end)
 		return;
-	k.addr = vx_get32(arp->spa);
-	v = filter_has(vx_filter_bit(k.addr)) ? bpf_map_lookup_elem(&addr4, &k) : NULL;
-	if (!egress_takes(eth, v))
+	if (!egress_takes(eth, addr4_find(skb->ifindex, 0, vx_get32(arp->spa)), &mac, &nic))
 		return;
-	vx_mac_copy(eth->src, v->mac);
-	vx_mac_copy(arp->sha, v->mac);
+	vx_mac_copy(eth->src, &mac);
+	vx_mac_copy(arp->sha, &mac);
 }
 
 /*
@@ -983,24 +1167,23 @@ vx_inline void egress_nd(struct __sk_buff *skb)
 {
 	struct vx_eth *eth = (struct vx_eth *)(long)skb->data;
 	struct nd_packet *p = (struct nd_packet *)(eth + 1);
-	struct vx_addr6_key k = { .ifindex = skb->ifindex };
 	struct nd_msg *m = &p->na.msg;
-	const struct vx_addr_val *v;
+	struct vx_addr addr;
+	__u64 mac, nic;
 
 	if ((const void *)(m + 1) > (const void *)(long)skb->data_end || p->ip.next != VX_IPPROTO_ICMPV6 ||
 	    (m->type != ND_SOLICIT && m->type != ND_ADVERT))
 		return;
-	k.addr = ip6_addr(m->type == ND_SOLICIT ? p->ip.src : m->target);
-	v = filter_has(vx_filter_bit6(&k.addr)) ? bpf_map_lookup_elem(&addr6, &k) : NULL;
-	if (!egress_takes(eth, v))
+	addr = ip6_addr(m->type == ND_SOLICIT ? p->ip.src : m->target);
+	if (!egress_takes(eth, addr6_find(skb->ifindex, 0, &addr), &mac, &nic))
 		return;
-	vx_mac_copy(eth->src, v->mac);
+	vx_mac_copy(eth->src, &mac);
 	if ((const void *)(p + 1) > (const void *)(long)skb->data_end || vx_host16(p->ip.len) < sizeof(p->na) ||
 	    p->na.opt.type != (m->type == ND_SOLICIT ? ND_OPT_SOURCE_MAC : ND_OPT_TARGET_MAC) ||
-	    !vx_mac_eq(p->na.opt.mac, v->nic))
+	    !vx_mac_eq(p->na.opt.mac, &nic))
 		return;
-	m->csum = nd_csum_replace(m->csum, p->na.opt.mac, v->mac);
-	vx_mac_copy(p->na.opt.mac, v->mac);
+	m->csum = nd_csum_replace(m->csum, p->na.opt.mac, (const __u8 *)&mac);
+	vx_mac_copy(p->na.opt.mac, &mac);
 }
 
 /*

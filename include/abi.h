@@ -4,9 +4,9 @@
  * change of any layout here raises VX_ABI_VERSION.
  *
  *   map        kind                     written by  what
- *   vr_index   hash vx_vr_key           user        advert -> slot of its virtual router; VRID 0: the interface's own entry
- *   addr4      hash vx_addr4_key        user        IPv4 addresses that matter: VIPs, also of other interfaces, and this interface's own
- *   addr6      hash vx_addr6_key        user        the same of IPv6
+ *   vr_index   table vx_vr_cell, mmap   user        advert -> slot of its virtual router; VRID 0: the interface's own entry
+ *   addr4      table vx_addr4_cell, mmap  user      IPv4 addresses that matter: VIPs, also of other interfaces, and this interface's own
+ *   addr6      table vx_addr6_cell, mmap  user      the same of IPv6
  *   peers      hash vx_peer_key         user        who may send to a virtual router that does not listen to everybody
  *   filter     array[1], mmap           user        one bit per hash of an address in addr4 or addr6: frames of strangers stop here
  *   vr_config  array[slot]              user        what is fixed between reloads
@@ -20,7 +20,7 @@
 #ifndef VX_ABI_H
 #define VX_ABI_H
 
-#include "base.h"
+#include "table.h"
 
 #define VX_ABI_VERSION 7
 
@@ -40,8 +40,11 @@ struct vx_vr_key {
 	__u16 zero;
 };
 
-struct vx_vr_ref {
-	__u32 slot; /* VRID 0: the interface's row of counters, already past the slots */
+/* A cell of vr_index; behind the version, its word has the slot. VRID 0: the interface's row of counters, already past the slots. */
+struct vx_vr_cell {
+	__u64 word;
+	struct vx_vr_key key;
+	__u32 zero;
 };
 
 struct vx_addr4_key {
@@ -64,14 +67,85 @@ enum {
 		8, /* a VIP of another interface, without Accept_Mode: the kernel would accept it on this one too (DP-5) */
 };
 
-/* Of addr4 and addr6. */
-struct vx_addr_val {
-	__u32 slot;  /* of the virtual router that holds it, where VX_ADDR_VIP is set */
-	__u32 flags; /* VX_ADDR_* */
-	__u8 mac[6]; /* what ARP or ND for a VIP is answered with: of the interface that has it, or the virtual one */
-	__u8 nic[6]; /* of that interface in any case */
-	__u16 away;  /* slot of the virtual router that holds it elsewhere, where VX_ADDR_AWAY is set */
-	__u16 zero;
+/*
+ * What addr4 and addr6 say of an address. Its word has, behind the version, VX_ADDR_* flags, the slot of the virtual router that holds it where
+ * VX_ADDR_VIP is set, and that of the one that holds it elsewhere where VX_ADDR_AWAY is set. Every member changes in one store.
+ */
+struct vx_addr_entry {
+	__u64 word;
+	__u64 mac; /* bytes: what ARP or ND for a VIP is answered with: of the interface that has it, or the virtual one */
+	__u64 nic; /* ... of that interface in any case */
+};
+
+struct vx_addr4_cell {
+	struct vx_addr_entry e;
+	struct vx_addr4_key key;
+	__u32 zero;
+};
+
+struct vx_addr6_cell {
+	struct vx_addr_entry e;
+	struct vx_addr6_key key;
+};
+
+vx_inline __u64 vx_addr_load(__u32 flags, __u32 slot, __u32 away)
+{
+	return (__u64)flags << 24 | (__u64)slot << 32 | (__u64)away << 48;
+}
+
+vx_inline __u32 vx_addr_flags(__u64 word)
+{
+	return word >> 24 & 0xff;
+}
+
+vx_inline __u32 vx_addr_slot(__u64 word)
+{
+	return word >> 32 & 0xffff;
+}
+
+vx_inline __u32 vx_addr_away(__u64 word)
+{
+	return word >> 48;
+}
+
+vx_inline __u64 vx_vr_load(__u32 slot)
+{
+	return (__u64)slot << 32;
+}
+
+vx_inline __u32 vx_vr_slot(__u64 word)
+{
+	return word >> 32;
+}
+
+/* Odd multipliers; the upper bits of the sum are the good ones. */
+vx_inline __u64 vx_hash_place(__u32 ifindex, __u32 vlan)
+{
+	return ifindex * 0xd6e8feb86659fd93ULL + vlan * 0xa0761d6478bd642fULL;
+}
+
+vx_inline __u64 vx_vr_hash(const struct vx_vr_key *k)
+{
+	return vx_hash_place(k->ifindex, k->vlan) + (k->vrid << 8 | k->family) * 0x9e3779b97f4a7c15ULL;
+}
+
+vx_inline __u64 vx_addr4_hash(const struct vx_addr4_key *k)
+{
+	return vx_hash_place(k->ifindex, k->vlan) + k->addr * 0x9e3779b97f4a7c15ULL;
+}
+
+vx_inline __u64 vx_addr6_hash(const struct vx_addr6_key *k)
+{
+	const __be32 *w = k->addr.w;
+
+	return vx_hash_place(k->ifindex, k->vlan) + w[0] * 0x8ebc6af09c88c6e3ULL + w[1] * 0x589965cc75374cc3ULL +
+	       w[2] * 0x1d8e4e27c47d124fULL + w[3] * 0x9e3779b97f4a7c15ULL;
+}
+
+/* Sizes of the tables less one: they are powers of two. Set before the program is loaded. */
+struct vx_masks {
+	__u32 vr;
+	__u32 addr; /* addr4 and addr6 */
 };
 
 struct vx_peer_key {
@@ -286,7 +360,7 @@ vx_inline __u32 vx_filter_bit6(const struct vx_addr *addr)
 
 _Static_assert(VX_FILTER_BITS == 1 << (32 - 17), "vx_filter_bit() yields 15 bits");
 _Static_assert(VX_TIMERS *VX_TIMER_SHARE == VX_MAX_VRS, "every slot has a timer");
-_Static_assert(VX_MAX_VRS <= 1 << 16, "vx_addr_val.away holds a slot");
+_Static_assert(VX_MAX_VRS <= 1 << 16, "a word holds a slot");
 _Static_assert(VX_CTR_COUNT <= 64, "vx_vr_watch.said has a bit per counter");
 _Static_assert(sizeof(struct vx_vr_key) == 12, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct vx_addr4_key) == 12, "abi: no padding in a hash key");
@@ -294,7 +368,9 @@ _Static_assert(sizeof(struct vx_addr6_key) == 24, "abi: no padding in a hash key
 _Static_assert(sizeof(struct vx_peer_key) == 20, "abi: no padding in a hash key");
 _Static_assert(sizeof(struct bpf_timer) == 16, "abi: bpf_timer");
 _Static_assert(sizeof(struct vx_vr_config) == 112, "abi: vr_config");
-_Static_assert(sizeof(struct vx_addr_val) == 24, "abi: addr4, addr6");
+_Static_assert(sizeof(struct vx_vr_cell) == 24, "abi: vr_index");
+_Static_assert(sizeof(struct vx_addr4_cell) == 40, "abi: addr4");
+_Static_assert(sizeof(struct vx_addr6_cell) == 48, "abi: addr6");
 _Static_assert(offsetof(struct vx_vr_config, vrid) == 96, "abi: vr_config.vrid");
 _Static_assert(sizeof(struct vx_event) == 56, "abi: event");
 _Static_assert(sizeof(struct vx_vr_watch) == 160, "abi: vr_watch");

@@ -104,7 +104,19 @@ struct packet_case {
 enum dp_map { DP_VR_INDEX, DP_ADDR4, DP_ADDR6, DP_PEERS, DP_FILTER, DP_VR_CONFIG, DP_VR_ROLE };
 #define DP_MAP_NAMES "vr_index", "addr4", "addr6", "peers", "filter", "vr_config", "vr_role"
 
+/* The table in the cells of @map. */
+static inline struct vx_table dp_table(enum dp_map map, void *(*cell)(void *arg, __u32 i), void *arg,
+				       const struct vx_masks *m)
+{
+	if (map == DP_VR_INDEX)
+		return VX_TABLE(cell, arg, m->vr + 1, struct vx_vr_cell);
+	if (map == DP_ADDR4)
+		return VX_TABLE(cell, arg, m->addr + 1, struct vx_addr4_cell);
+	return VX_TABLE(cell, arg, m->addr + 1, struct vx_addr6_cell);
+}
+
 struct dp_ops {
+	struct vx_table (*table)(enum dp_map map); /* DP_VR_INDEX, DP_ADDR4, DP_ADDR6 */
 	void (*put)(enum dp_map map, const void *key, const void *value);
 	void (*arm)(const struct vx_timer_cmd *cmd);
 };
@@ -180,36 +192,50 @@ static inline void scenario_config(const struct scenario *s, struct vx_vr_config
 }
 
 static inline void scenario_put_addr(const struct dp_ops *dp, const struct vx_vr_config *cfg, __u32 ifindex,
-				     struct vx_addr addr, const struct vx_addr_val *v)
+				     struct vx_addr addr, const struct vx_addr_entry *e)
 {
 	struct vx_addr4_key k = { .ifindex = ifindex, .vlan = cfg->vlan, .addr = addr.w[0] };
 	struct vx_addr6_key k6 = { .ifindex = ifindex, .vlan = cfg->vlan, .addr = addr };
+	struct vx_table t = dp->table(cfg->family == 6 ? DP_ADDR6 : DP_ADDR4);
+	__u64 hash = cfg->family == 6 ? vx_addr6_hash(&k6) : vx_addr4_hash(&k);
+	__u64 *word = vx_table_put(&t, hash, cfg->family == 6 ? (void *)&k6 : (void *)&k);
+	struct vx_addr_entry *to = (struct vx_addr_entry *)word;
 
-	if (cfg->family == 6)
-		dp->put(DP_ADDR6, &k6, v);
-	else
-		dp->put(DP_ADDR4, &k, v);
+	assert(word);
+	to->mac = e->mac;
+	to->nic = e->nic;
+	vx_table_publish(word, hash, e->word);
+}
+
+static inline void scenario_put_vr(const struct dp_ops *dp, const struct vx_vr_key *k, __u32 slot)
+{
+	struct vx_table t = dp->table(DP_VR_INDEX);
+	__u64 hash = vx_vr_hash(k);
+	__u64 *word = vx_table_put(&t, hash, k);
+
+	assert(word);
+	vx_table_publish(word, hash, vx_vr_load(slot));
 }
 
 static inline void scenario_addr(const struct dp_ops *dp, const struct vx_vr_config *cfg, struct vx_filter *bits,
 				 struct vx_addr addr, __u32 slot, __u32 flags, enum mac mac)
 {
-	struct vx_addr_val v = { .slot = slot, .flags = flags };
+	struct vx_addr_entry e = { .word = vx_addr_load(flags, slot, 0) };
 	__u32 bit = cfg->family == 6 ? vx_filter_bit6(&addr) : vx_filter_bit(addr.w[0]);
 
-	memcpy(v.mac, mac_bytes[mac], 6);
-	memcpy(v.nic, mac_bytes[cfg->flags & VX_CFG_VMAC ? MAC_NIC : mac], 6);
+	memcpy(&e.mac, mac_bytes[mac], 6);
+	memcpy(&e.nic, mac_bytes[cfg->flags & VX_CFG_VMAC ? MAC_NIC : mac], 6);
 	bits->word[bit / 64] |= 1ULL << bit % 64;
-	scenario_put_addr(dp, cfg, cfg->ifindex, addr, &v);
+	scenario_put_addr(dp, cfg, cfg->ifindex, addr, &e);
 }
 
 /* A VIP of @slot as it looks from this interface, where it is not. */
 static inline void scenario_away(const struct dp_ops *dp, const struct vx_vr_config *cfg, struct vx_addr addr,
 				 __u32 slot)
 {
-	struct vx_addr_val v = { .flags = VX_ADDR_AWAY, .away = (__u16)slot };
+	struct vx_addr_entry e = { .word = vx_addr_load(VX_ADDR_AWAY, 0, slot) };
 
-	scenario_put_addr(dp, cfg, IFINDEX, addr, &v);
+	scenario_put_addr(dp, cfg, IFINDEX, addr, &e);
 }
 
 static inline __u64 scenario_role_word(enum scenario_role role, __u64 now_ns)
@@ -250,9 +276,9 @@ static inline void scenario_load_vr(const struct dp_ops *dp, const struct scenar
 
 	scenario_config(s, &cfg);
 	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = cfg.family };
-	dp->put(DP_VR_INDEX, &k, &slot);
+	scenario_put_vr(dp, &k, slot);
 	k.vrid = 0;
-	dp->put(DP_VR_INDEX, &k, &iface_row);
+	scenario_put_vr(dp, &k, iface_row);
 	for (i = 0; i < s->nvips && i < MAX_SCENARIO_VIPS; i++)
 		scenario_addr(dp, &cfg, bits, scenario_vip(s, (__u32)i), slot,
 			      VX_ADDR_VIP | (s->owner && i == 0 ? VX_ADDR_OWN : 0), mac);
@@ -285,7 +311,7 @@ static inline void scenario_load_second(const struct dp_ops *dp, const struct sc
 	cfg.flags &= ~(__u32)VX_CFG_NO_ACCEPT;
 	cfg.vip_sum = advert_vip_mix(cfg.family, &vip);
 	k = (struct vx_vr_key){ .ifindex = cfg.ifindex, .vlan = cfg.vlan, .vrid = cfg.vrid, .family = cfg.family };
-	dp->put(DP_VR_INDEX, &k, &slot);
+	scenario_put_vr(dp, &k, slot);
 	scenario_addr(dp, &cfg, bits, vip, slot, VX_ADDR_VIP, s->family == 6 ? MAC_VROUTER62 : MAC_VROUTER2);
 	dp->put(DP_VR_CONFIG, &slot, &cfg);
 	dp->put(DP_VR_ROLE, &slot, &role);

@@ -43,9 +43,9 @@ struct attached {
 
 /* The maps by the names that bpf/vrrp_xdp.bpf.c gives them, and what their entries must be. */
 #define MAPS(X)                                                                                                        \
-	X(vr_index, struct vx_vr_key, struct vx_vr_ref)                                                                \
-	X(addr4, struct vx_addr4_key, struct vx_addr_val)                                                              \
-	X(addr6, struct vx_addr6_key, struct vx_addr_val)                                                              \
+	X(vr_index, uint32_t, struct vx_vr_cell)                                                                       \
+	X(addr4, uint32_t, struct vx_addr4_cell)                                                                       \
+	X(addr6, uint32_t, struct vx_addr6_cell)                                                                       \
 	X(peers, struct vx_peer_key, struct vx_peer_val)                                                               \
 	X(filter, uint32_t, struct vx_filter)                                                                          \
 	X(vr_config, uint32_t, struct vx_vr_config)                                                                    \
@@ -73,12 +73,20 @@ static const struct {
 #undef MAP_SHAPE
 };
 
+/* A table's cells, mapped. */
+struct cells {
+	uint8_t *base; /* NULL: not mapped */
+	size_t bytes;
+	uint32_t n, size;
+};
+
 struct dp {
 	struct vrrp_xdp_bpf *skel; /* NULL: the programs were loaded by the controller before this one */
 	struct xdp_program *prog;
 	int maps[MAP_COUNT], egress_fd, timer_fd; /* -1: not loaded; @skel's, or without it our own */
 	uint64_t build;                           /* which build of the programs it is that is loaded */
 	struct ring_buffer *ring;
+	struct cells vr_index, addr4, addr6;
 	struct vx_filter *filter; /* mapped */
 	uint64_t *role;           /* mapped */
 	uint64_t *role_set;       /* owned: what we have written there */
@@ -265,27 +273,36 @@ static int pin(struct dp *dp, const char *ifname)
 	return err;
 }
 
+/* At most half of the cells are used. */
+static uint32_t cells_for(uint32_t keys)
+{
+	uint32_t n = 2;
+
+	while (n < 2 * keys)
+		n *= 2;
+	return n;
+}
+
 static int set_sizes(struct dp *dp)
 {
 	const struct dp_sizes *s = &dp->sizes;
+	uint32_t vr_cells = cells_for(s->vrs + 2 * s->ifs), addr_cells = cells_for(s->addrs);
 	struct {
 		struct bpf_map *map;
 		uint32_t n;
 	} t[] = {
-		{ dp->skel->maps.vr_index, s->vrs + 2 * s->ifs },
-		{ dp->skel->maps.addr4, s->addrs },
-		{ dp->skel->maps.addr6, s->addrs },
-		{ dp->skel->maps.peers, s->peers ? s->peers : 1 },
-		{ dp->skel->maps.vr_config, s->vrs },
-		{ dp->skel->maps.vr_role, s->vrs },
-		{ dp->skel->maps.vr_watch, s->vrs },
-		{ dp->skel->maps.counters, s->vrs + s->ifs },
+		{ dp->skel->maps.vr_index, vr_cells }, { dp->skel->maps.addr4, addr_cells },
+		{ dp->skel->maps.addr6, addr_cells },  { dp->skel->maps.peers, s->peers ? s->peers : 1 },
+		{ dp->skel->maps.vr_config, s->vrs },  { dp->skel->maps.vr_role, s->vrs },
+		{ dp->skel->maps.vr_watch, s->vrs },   { dp->skel->maps.counters, s->vrs + s->ifs },
 	};
 	size_t i;
 	int err = 0;
 
 	for (i = 0; i < VX_ARRAY_LEN(t) && !err; i++)
 		err = bpf_map__set_max_entries(t[i].map, t[i].n);
+	dp->skel->rodata->masks.vr = vr_cells - 1;
+	dp->skel->rodata->masks.addr = addr_cells - 1;
 	return err;
 }
 
@@ -488,6 +505,43 @@ static void close_fds(const struct dp *dp)
 		close(dp->timer_fd);
 }
 
+static void *map_memory(int fd, size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* The cells of the table @fd; false: errno says why not. */
+static bool cells_map(struct cells *c, int fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return false;
+	c->n = info.max_entries;
+	c->size = info.value_size;
+	c->bytes = ((size_t)c->n * c->size + page - 1) / page * page;
+	c->base = map_memory(fd, c->bytes);
+	return c->base;
+}
+
+static void cells_unmap(struct cells *c)
+{
+	if (c->base)
+		munmap(c->base, c->bytes);
+	c->base = NULL;
+}
+
+static void *cells_at(void *arg, uint32_t i)
+{
+	const struct cells *c = arg;
+
+	return c->base + (size_t)c->size * i;
+}
+
 void dp_free(struct dp *dp)
 {
 	uint32_t i;
@@ -497,6 +551,9 @@ void dp_free(struct dp *dp)
 	for (i = 0; i < dp->nifs; i++)
 		detach(dp, &dp->ifs[i]);
 	ring_buffer__free(dp->ring);
+	cells_unmap(&dp->vr_index);
+	cells_unmap(&dp->addr4);
+	cells_unmap(&dp->addr6);
 	if (dp->filter)
 		munmap(dp->filter, sizeof(*dp->filter));
 	if (dp->role)
@@ -522,13 +579,6 @@ static int on_ring(void *arg, void *data, size_t len)
 	return 0;
 }
 
-static void *map_memory(int fd, size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 static void find_fds(struct dp *dp)
 {
 #define MAP_FD(name, key, value) dp->maps[MAP_##name] = bpf_map__fd(dp->skel->maps.name);
@@ -550,7 +600,9 @@ static int after_load(struct dp *dp)
 	dp->role_set = calloc(dp->sizes.vrs, sizeof(*dp->role_set));
 	dp->filter = map_memory(dp->maps[MAP_filter], sizeof(*dp->filter));
 	dp->ring = ring_buffer__new(dp->maps[MAP_events], on_ring, dp, NULL);
-	if (!dp->role || !dp->role_set || !dp->filter || !dp->ring)
+	if (!dp->role || !dp->role_set || !dp->filter || !dp->ring ||
+	    !cells_map(&dp->vr_index, dp->maps[MAP_vr_index]) || !cells_map(&dp->addr4, dp->maps[MAP_addr4]) ||
+	    !cells_map(&dp->addr6, dp->maps[MAP_addr6]))
 		return -ENOMEM;
 	memcpy(dp->role_set, dp->role, dp->sizes.vrs * sizeof(*dp->role_set));
 	dp->loaded = true;
@@ -772,16 +824,27 @@ uint32_t dp_if_row(const struct dp *dp, uint32_t if_number)
 int dp_index_set(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid, uint32_t slot)
 {
 	struct vx_vr_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .vrid = vrid, .family = cfg->family };
-	struct vx_vr_ref v = { .slot = slot };
+	struct vx_table t = VX_TABLE(cells_at, &dp->vr_index, dp->vr_index.n, struct vx_vr_cell);
+	uint64_t hash = vx_vr_hash(&k);
+	__u64 *word = vx_table_put(&t, hash, &k);
 
-	return put(dp->maps[MAP_vr_index], &k, &v);
+	if (!word)
+		return -E2BIG;
+	vx_table_publish(word, hash, vx_vr_load(slot));
+	return 0;
 }
 
 int dp_index_del(struct dp *dp, const struct vx_vr_config *cfg, uint8_t vrid)
 {
 	struct vx_vr_key k = { .ifindex = cfg->ifindex, .vlan = cfg->vlan, .vrid = vrid, .family = cfg->family };
+	struct vx_table t = VX_TABLE(cells_at, &dp->vr_index, dp->vr_index.n, struct vx_vr_cell);
+	uint64_t hash = vx_vr_hash(&k);
+	__u64 *word = vx_table_find(&t, hash, &k);
 
-	return bpf_map_delete_elem(dp->maps[MAP_vr_index], &k) ? -errno : 0;
+	if (!word)
+		return -ENOENT;
+	vx_table_remove(&t, hash, word);
+	return 0;
 }
 
 /* Sets the bit before the address goes into the map and clears it after: a frame never finds the bit without need for it. */
@@ -797,68 +860,92 @@ static void filter_ref(struct dp *dp, uint32_t bit, int delta)
 		__atomic_fetch_and(&dp->filter->word[bit / 64], ~(1ULL << bit % 64), __ATOMIC_RELAXED);
 }
 
-/* What belongs to a flag of @v becomes that of @a; false: there is nothing to change. */
-static bool addr_change(struct vx_addr_val *v, const struct dp_addr *a, bool present)
+/* What belongs to a flag of @e becomes that of @a; false: there is nothing to change. */
+static bool addr_change(struct vx_addr_entry *e, const struct dp_addr *a, bool present)
 {
-	const struct vx_addr_val old = *v;
+	uint32_t flags = vx_addr_flags(e->word), slot = vx_addr_slot(e->word), away = vx_addr_away(e->word);
+	const struct vx_addr_entry old = *e;
 
-	v->flags = present ? v->flags | a->flag : v->flags & ~a->flag;
+	flags = present ? flags | a->flag : flags & ~a->flag;
 	if (present && a->flag == VX_ADDR_AWAY)
-		v->away = a->slot;
+		away = a->slot;
 	if (present && a->flag == VX_ADDR_VIP) {
-		v->slot = a->slot;
-		memcpy(v->mac, a->mac, sizeof(v->mac));
-		memcpy(v->nic, a->nic, sizeof(v->nic));
+		slot = a->slot;
+		memcpy(&e->mac, a->mac, sizeof(a->mac));
+		memcpy(&e->nic, a->nic, sizeof(a->nic));
 	}
-	return memcmp(v, &old, sizeof(old));
+	e->word = vx_addr_load(flags, slot, away);
+	return memcmp(e, &old, sizeof(old));
 }
 
 /* Where an address is entered. */
 struct place {
-	int map;
+	struct vx_table table;
 	union {
 		struct vx_addr4_key k4;
 		struct vx_addr6_key k6;
 	} key;
+	uint64_t hash;
 	uint32_t bit;
 };
 
-static struct place place_of(const struct dp *dp, const struct dp_addr *a)
+static struct place place_of(struct dp *dp, const struct dp_addr *a)
 {
-	struct place p = { .map = dp->maps[MAP_addr6], .bit = vx_filter_bit6(&a->addr) };
+	struct place p = { .bit = vx_filter_bit6(&a->addr) };
 
 	if (a->family == 6) {
+		p.table = VX_TABLE(cells_at, &dp->addr6, dp->addr6.n, struct vx_addr6_cell);
 		p.key.k6 = (struct vx_addr6_key){ .ifindex = a->ifindex, .vlan = a->vlan, .addr = a->addr };
+		p.hash = vx_addr6_hash(&p.key.k6);
 		return p;
 	}
-	p.map = dp->maps[MAP_addr4];
+	p.table = VX_TABLE(cells_at, &dp->addr4, dp->addr4.n, struct vx_addr4_cell);
 	p.bit = vx_filter_bit(a->addr.w[0]);
 	p.key.k4 = (struct vx_addr4_key){ .ifindex = a->ifindex, .vlan = a->vlan, .addr = a->addr.w[0] };
+	p.hash = vx_addr4_hash(&p.key.k4);
 	return p;
+}
+
+/* The MACs first: what finds the word finds them. False: no room. */
+static bool addr_write(const struct place *p, const struct vx_addr_entry *e)
+{
+	struct vx_addr_entry *to = (void *)vx_table_put(&p->table, p->hash, &p->key);
+
+	if (!to)
+		return false;
+	__atomic_store_n(&to->mac, e->mac, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&to->nic, e->nic, __ATOMIC_SEQ_CST);
+	vx_table_publish(&to->word, p->hash, e->word);
+	return true;
 }
 
 int dp_addr_set(struct dp *dp, const struct dp_addr *a, bool present)
 {
 	struct place p = place_of(dp, a);
-	int err = 0;
-	struct vx_addr_val v = { 0 };
-	bool known = !bpf_map_lookup_elem(p.map, &p.key, &v);
+	__u64 *word = vx_table_find(&p.table, p.hash, &p.key);
+	struct vx_addr_entry e = { 0 };
 
-	if (!present && a->flag == VX_ADDR_VIP && v.slot != a->slot) /* another router's by now (KA-19) */
+	if (word) {
+		e = *(struct vx_addr_entry *)(void *)word;
+		e.word = vx_addr_load(vx_addr_flags(e.word), vx_addr_slot(e.word), vx_addr_away(e.word));
+	}
+	if (!present && a->flag == VX_ADDR_VIP && vx_addr_slot(e.word) != a->slot) /* another router's by now (KA-19) */
 		return 0;
-	if (!present && a->flag == VX_ADDR_AWAY && v.away != a->slot)
+	if (!present && a->flag == VX_ADDR_AWAY && vx_addr_away(e.word) != a->slot)
 		return 0;
-	if (!addr_change(&v, a, present))
+	if (!addr_change(&e, a, present))
 		return 0;
-	if (!known)
-		filter_ref(dp, p.bit, 1);
-	if (v.flags)
-		err = put(p.map, &p.key, &v);
-	else if (bpf_map_delete_elem(p.map, &p.key))
-		err = -errno;
-	if (!v.flags || (err && !known))
+	if (!vx_addr_flags(e.word)) {
+		vx_table_remove(&p.table, p.hash, word);
 		filter_ref(dp, p.bit, -1);
-	return err;
+		return 0;
+	}
+	if (!word)
+		filter_ref(dp, p.bit, 1);
+	if (addr_write(&p, &e))
+		return 0;
+	filter_ref(dp, p.bit, -1);
+	return -E2BIG;
 }
 
 int dp_peer_set(struct dp *dp, uint32_t slot, const struct vx_addr *addr, uint8_t min_ttl, uint8_t max_ttl)
@@ -1101,7 +1188,7 @@ int dp_adopt(struct dp **out, const struct dp_sizes *sizes, const struct dp_ops 
 }
 
 /* The map @name of a program, or -1: the pins may be gone with their mount, the program knows its maps. */
-static int map_of(int prog_fd, const char *name, uint32_t key_size)
+static int map_of(int prog_fd, const char *name, uint32_t value_size)
 {
 	struct bpf_prog_info info = { 0 };
 	struct bpf_map_info mi;
@@ -1119,42 +1206,53 @@ static int map_of(int prog_fd, const char *name, uint32_t key_size)
 			continue;
 		mi = (struct bpf_map_info){ 0 };
 		len = sizeof(mi);
-		if (!bpf_obj_get_info_by_fd(fd, &mi, &len) && !strcmp(mi.name, name) && mi.key_size == key_size &&
-		    mi.value_size == sizeof(struct vx_addr_val))
+		if (!bpf_obj_get_info_by_fd(fd, &mi, &len) && !strcmp(mi.name, name) &&
+		    mi.key_size == sizeof(uint32_t) && mi.value_size == value_size)
 			return fd;
 		close(fd);
 	}
 	return -1;
 }
 
+static bool is_vip(uint64_t word)
+{
+	return word & VX_CELL_LIVE && vx_addr_flags(word) & VX_ADDR_VIP;
+}
+
 static void tell_vips4(int prog_fd, int ifindex, dp_vip_fn vip, void *arg)
 {
-	int fd = map_of(prog_fd, "addr4", sizeof(struct vx_addr4_key));
-	struct vx_addr4_key k, *prev = NULL;
-	struct vx_addr_val v;
+	int fd = map_of(prog_fd, "addr4", sizeof(struct vx_addr4_cell));
+	struct cells cells = { 0 };
 	struct vx_addr addr;
+	uint32_t i;
 
-	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
-		addr = vx_addr4(k.addr);
-		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
-			vip(arg, k.vlan, 4, &addr);
-		prev = &k;
-	}
+	if (fd >= 0 && cells_map(&cells, fd))
+		for (i = 0; i < cells.n; i++) {
+			const struct vx_addr4_cell *c = cells_at(&cells, i);
+
+			addr = vx_addr4(c->key.addr);
+			if (c->key.ifindex == (uint32_t)ifindex && is_vip(c->e.word))
+				vip(arg, c->key.vlan, 4, &addr);
+		}
+	cells_unmap(&cells);
 	if (fd >= 0)
 		close(fd);
 }
 
 static void tell_vips6(int prog_fd, int ifindex, dp_vip_fn vip, void *arg)
 {
-	int fd = map_of(prog_fd, "addr6", sizeof(struct vx_addr6_key));
-	struct vx_addr6_key k, *prev = NULL;
-	struct vx_addr_val v;
+	int fd = map_of(prog_fd, "addr6", sizeof(struct vx_addr6_cell));
+	struct cells cells = { 0 };
+	uint32_t i;
 
-	while (fd >= 0 && !bpf_map_get_next_key(fd, prev, &k)) {
-		if (k.ifindex == (uint32_t)ifindex && !bpf_map_lookup_elem(fd, &k, &v) && v.flags & VX_ADDR_VIP)
-			vip(arg, k.vlan, 6, &k.addr);
-		prev = &k;
-	}
+	if (fd >= 0 && cells_map(&cells, fd))
+		for (i = 0; i < cells.n; i++) {
+			const struct vx_addr6_cell *c = cells_at(&cells, i);
+
+			if (c->key.ifindex == (uint32_t)ifindex && is_vip(c->e.word))
+				vip(arg, c->key.vlan, 6, &c->key.addr);
+		}
+	cells_unmap(&cells);
 	if (fd >= 0)
 		close(fd);
 }

@@ -18,6 +18,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "tests/cells.h"
 #include "tests/packets.h"
 
 enum { MAX_ROUNDS = 99, MAX_MORE = 100000, IFINDEX_MORE = 100, FEW = 256 };
@@ -85,6 +86,8 @@ static const struct class
 enum { CLASSES = VX_ARRAY_LEN(classes) };
 
 static struct bpf_object *obj;
+static struct cells cells[DP_ADDR6 + 1];
+static struct vx_masks masks;
 static struct vx_filter more_bits; /* of the VIPs that were configured beforehand */
 
 static void die(const char *what)
@@ -116,6 +119,11 @@ static void put(enum dp_map map, const void *key, const void *value)
 		die(names[map]);
 }
 
+static struct vx_table table(enum dp_map map)
+{
+	return dp_table(map, cells_at, &cells[map], &masks);
+}
+
 static int prog_fd(const char *name)
 {
 	return bpf_program__fd(bpf_object__find_program_by_name(obj, name));
@@ -144,11 +152,15 @@ static void set_sizes(__u32 vips, __u32 vrs)
 	const struct {
 		const char *name;
 		__u32 n;
-	} sizes[] = { { "vr_index", FEW + vrs },  { "addr4", FEW + vips },  { "addr6", FEW + vips },
-		      { "vr_config", FEW + vrs }, { "vr_role", FEW + vrs }, { "vr_watch", FEW + vrs },
+	} sizes[] = { { "vr_config", FEW + vrs },
+		      { "vr_role", FEW + vrs },
+		      { "vr_watch", FEW + vrs },
 		      { "counters", FEW + vrs } };
 	size_t i;
 
+	masks = (struct vx_masks){ .vr = cells_mask(FEW + vrs), .addr = cells_mask(FEW + vips) };
+	if (!cells_resize(obj, &masks))
+		die("tables");
 	for (i = 0; i < VX_ARRAY_LEN(sizes); i++)
 		if (bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, sizes[i].name), sizes[i].n))
 			die(sizes[i].name);
@@ -159,7 +171,7 @@ static void put_more_vips(__u32 n)
 {
 	const struct vx_vr_config cfg = { .ifindex = IFINDEX, .family = 4 };
 	const struct vx_vr_config cfg6 = { .ifindex = IFINDEX, .family = 6 };
-	static const struct dp_ops dp = { .put = put };
+	static const struct dp_ops dp = { .table = table };
 	const struct scenario s = { .family = 4 }, six = { .family = 6 };
 	__u32 i;
 
@@ -173,22 +185,22 @@ static void put_more_vips(__u32 n)
 
 static void put_more_vrs(__u32 n)
 {
-	__u32 i, slot;
+	static const struct dp_ops dp = { .table = table };
+	__u32 i;
 
 	for (i = 0; i < n; i++) {
 		struct vx_vr_key k = { .ifindex = IFINDEX_MORE + i / 510,
 				       .vrid = (__u8)(1 + i % 255),
 				       .family = i / 255 % 2 ? 6 : 4 };
 
-		slot = FEW + i;
-		put(DP_VR_INDEX, &k, &slot);
+		scenario_put_vr(&dp, &k, FEW + i);
 	}
 }
 
 /* Every scenario writes over the one before; the VIPs that are left over do not matter. */
 static __u32 measure(const struct class *c, int repeat)
 {
-	static const struct dp_ops dp = { .put = put, .arm = arm };
+	static const struct dp_ops dp = { .table = table, .put = put, .arm = arm };
 	static struct frame in, out;
 
 	frame_build(&in, &c->frame);
@@ -293,12 +305,18 @@ static int number(const char *option, const char *text, int max)
 
 static void load(const char *path, int vips, int vrs)
 {
+	static const char *const names[] = { DP_MAP_NAMES };
+	size_t i;
+
 	obj = bpf_object__open_file(path, NULL);
 	if (!obj)
 		die(path);
 	set_sizes((__u32)vips, (__u32)vrs);
 	if (bpf_object__load(obj))
 		die(path);
+	for (i = 0; i < VX_ARRAY_LEN(cells); i++)
+		if (!cells_map(&cells[i], bpf_object__find_map_by_name(obj, names[i])))
+			die(names[i]);
 	put_more_vips((__u32)vips);
 	put_more_vrs((__u32)vrs);
 }
@@ -354,6 +372,8 @@ int main(int argc, char *argv[])
 		report_json(median, above, rounds, only);
 	else
 		report(median, only);
+	for (i = 0; i < (int)VX_ARRAY_LEN(cells); i++)
+		cells_unmap(&cells[i]);
 	bpf_object__close(obj);
 	return 0;
 }

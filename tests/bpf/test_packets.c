@@ -24,12 +24,14 @@
 #include "decide.h"
 #include "tests/bpf/interp.h"
 #include "tests/packets.h"
+#include "tests/cells.h"
 
 enum { RING_EVENTS = 8192, TRIES = 20 };
 static struct {
 	struct bpf_object *obj, *reset_obj;
 	int xdp, egress, timer, reset; /* programs */
 	int map[DP_VR_ROLE + 1];
+	struct cells cells[DP_ADDR6 + 1];
 	int watch, counters;
 	struct ring_buffer *ring;
 	struct vx_event ev[RING_EVENTS];
@@ -96,6 +98,9 @@ static int load(const char *path, const char *reset_path)
 	k.timer = bpf_program__fd(bpf_object__find_program_by_name(k.obj, "vx_timer"));
 	for (i = 0; i < VX_ARRAY_LEN(names); i++)
 		k.map[i] = bpf_object__find_map_fd_by_name(k.obj, names[i]);
+	for (i = 0; i < VX_ARRAY_LEN(k.cells); i++)
+		if (!cells_map(&k.cells[i], bpf_object__find_map_by_name(k.obj, names[i])))
+			return -errno;
 	k.watch = bpf_object__find_map_fd_by_name(k.obj, "vr_watch");
 	k.counters = bpf_object__find_map_fd_by_name(k.obj, "counters");
 	err = load_reset(reset_path);
@@ -104,6 +109,13 @@ static int load(const char *path, const char *reset_path)
 		return err;
 	k.ring = ring_buffer__new(bpf_object__find_map_fd_by_name(k.obj, "events"), on_event, NULL, NULL);
 	return k.ring ? 0 : -errno;
+}
+
+static const struct vx_masks masks = { .vr = 63, .addr = 255 }; /* of a program that was told nothing else */
+
+static struct vx_table table(enum dp_map map)
+{
+	return dp_table(map, cells_at, &k.cells[map], &masks);
 }
 
 static void put(enum dp_map map, const void *key, const void *value)
@@ -131,11 +143,11 @@ static void timer(const struct vx_timer_cmd *cmd)
 	}
 }
 
-static const struct dp_ops kernel_dp = { .put = put, .arm = timer };
+static const struct dp_ops kernel_dp = { .table = table, .put = put, .arm = timer };
 
 static void empty(int hash)
 {
-	struct vx_addr6_key key; /* the longest */
+	struct vx_peer_key key;
 
 	while (!bpf_map_get_next_key(hash, NULL, &key))
 		assert_int_equal(bpf_map_delete_elem(hash, &key), 0);
@@ -146,10 +158,10 @@ static void reset(const struct scenario *s)
 	static const struct vx_vr_config no_config;
 	struct vx_timer_cmd cmd = { .slot = 0 };
 	__u64 no_role = VX_ROLE_INIT;
+	size_t i;
 
-	empty(k.map[DP_VR_INDEX]);
-	empty(k.map[DP_ADDR4]);
-	empty(k.map[DP_ADDR6]);
+	for (i = 0; i < VX_ARRAY_LEN(k.cells); i++)
+		memset(k.cells[i].base, 0, k.cells[i].bytes);
 	empty(k.map[DP_PEERS]);
 	for (cmd.slot = 0; cmd.slot < SLOTS; cmd.slot++) {
 		put(DP_VR_CONFIG, &cmd.slot, &no_config);
@@ -728,6 +740,8 @@ int main(int argc, char *argv[])
 	failed += cmocka_run_group_tests_name("timers and limits in the kernel", others, NULL, NULL);
 	interp_free(&k.it);
 	ring_buffer__free(k.ring);
+	for (i = 0; i < VX_ARRAY_LEN(k.cells); i++)
+		cells_unmap(&k.cells[i]);
 	bpf_object__close(k.reset_obj);
 	bpf_object__close(k.obj);
 	return failed != 0;

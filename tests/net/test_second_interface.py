@@ -44,12 +44,16 @@ def reload(lab, path, text):
     lab.run("r1", [BINARY, "reload"])
 
 
+VX_CELL_LIVE, VX_ADDR_VIP = 2, 1  # include/table.h, include/abi.h
+
+
 def vips_in_map(lab):
     """{address: slot} of the data plane's VIPs."""
     pin = lab.run("r1", ["sh", "-c", "ls /sys/fs/bpf/vrrp-xdp/*/eth0/addr4"]).strip()
     entries = json.loads(lab.run("r1", ["bpftool", "-j", "map", "dump", "pinned", pin]))
-    values = [(entry["formatted"]["key"]["addr"], entry["formatted"]["value"]) for entry in entries]
-    return {".".join(str(b) for b in addr.to_bytes(4, "little")): v["slot"] for addr, v in values if v["flags"] & 1}
+    cells = [(entry["formatted"]["value"]["key"]["addr"], entry["formatted"]["value"]["e"]["word"]) for entry in entries]
+    return {".".join(str(b) for b in addr.to_bytes(4, "little")): word >> 32 & 0xffff for addr, word in cells
+            if word & VX_CELL_LIVE and word >> 24 & VX_ADDR_VIP}
 
 
 def test_a_renamed_interface_keeps_no_virtual_address(lab):

@@ -23,10 +23,11 @@ static struct dp *here; /* the machine at work */
 			     : &here->cfg, struct vx_vr_watch *                                                        \
 			     : *(const __u32 *)(k) ? NULL : &here->watch, struct vx_counters *                         \
 			     : &here->counters, struct vx_filter *                                                     \
-			     : (struct vx_filter *)NULL, struct vx_vr_ref *                                            \
-			     : (struct vx_vr_ref *)NULL, struct vx_peer_val *                                          \
-			     : (struct vx_peer_val *)NULL, struct vx_addr_val *                                        \
-			     : (struct vx_addr_val *)NULL))
+			     : (struct vx_filter *)NULL, struct vx_vr_cell *                                           \
+			     : (struct vx_vr_cell *)NULL, struct vx_peer_val *                                         \
+			     : (struct vx_peer_val *)NULL, struct vx_addr4_cell *                                      \
+			     : (struct vx_addr4_cell *)NULL, struct vx_addr6_cell *                                    \
+			     : (struct vx_addr6_cell *)NULL))
 
 static inline __u64 bpf_ktime_get_boot_ns(void)
 {
