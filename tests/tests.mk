@@ -17,7 +17,7 @@ build/tests/vrrp-xdp-mail: user/mail/main.c | build/tests
 	$(Q)$(CC) $(UNIT_CPPFLAGS) $(SAN) -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs $(MAIL_LIBS))
 
 # One module per test, no libraries but cmocka: what a test needs beyond it is not pure.
-UNIT := test_advert test_arp test_conf test_conf_lines test_conf_lint test_decide test_fsm test_hand test_nd test_packets test_prio test_sd test_timer $(RUN_UNIT)
+UNIT := test_advert test_arp test_conf test_conf_lines test_conf_lint test_decide test_fsm test_hand test_nd test_packets test_prio test_sd test_table test_timer $(RUN_UNIT)
 # conf_io.c asks the machine, the rest is pure.
 CONF_SRC := $(filter-out user/conf_io.c,$(wildcard user/conf_*.c))
 test_conf_SRC := $(CONF_SRC)

@@ -484,6 +484,67 @@ static void an_address_without_its_bit_in_the_filter_is_a_strangers(void **state
 	assert_int_equal(deliver(&active.frame), XDP_PASS);
 }
 
+/* Keys of other interfaces whose search begins at @home. */
+static void crowd(enum dp_map map, __u32 home)
+{
+	struct vx_table t = shim_dp_table(map);
+	__u32 ifindex, n = 0;
+
+	for (ifindex = 1000; n < 5; ifindex++) {
+		struct vx_addr6_key k6 = { .ifindex = ifindex };
+		struct vx_addr4_key k4 = { .ifindex = ifindex };
+		struct vx_vr_key kv = { .ifindex = ifindex };
+		__u64 hash = map == DP_ADDR6   ? vx_addr6_hash(&k6)
+			     : map == DP_ADDR4 ? vx_addr4_hash(&k4)
+					       : vx_vr_hash(&kv);
+		const void *k = map == DP_ADDR6 ? (void *)&k6 : map == DP_ADDR4 ? (void *)&k4 : (void *)&kv;
+		__u64 *word;
+
+		if (((vx_cell_home(hash) ^ home) & (t.cells - 1)))
+			continue;
+		word = vx_table_put(&t, hash, k);
+		assert_non_null(word);
+		vx_table_publish(word, hash, vx_addr_load(VX_ADDR_OWN, 0, 0));
+		n++;
+	}
+}
+
+static void what_is_not_where_its_hash_says_is_found_behind_it(void **state __attribute__((unused)))
+{
+	const struct vx_addr4_key k4 = { .ifindex = IFINDEX, .addr = VX_BE32(ADDR_VIP) };
+	static const struct scenario four = IN_ACTIVE(), six = IN_ACTIVE(V6), listens = IN_BACKUP();
+	static const struct frame_desc tcp = PACKET(), other = ADVERT3(.vrid = 99);
+	const struct vx_vr_key kv = { .ifindex = IFINDEX, .vrid = 51, .family = 4 };
+	const struct vx_addr6_key k6 = { .ifindex = IFINDEX, .addr = scenario_vip(&six, 0) };
+	static const struct packet_case ask6 = { "", IN_ACTIVE(V6), ND(), SOLVED };
+	struct vx_table t;
+
+	shim_reset(NOW_NS);
+	crowd(DP_ADDR4, vx_cell_home(vx_addr4_hash(&k4)));
+	scenario_load(&shim_dp, &four, NOW_NS);
+	t = shim_dp_table(DP_ADDR4);
+	assert_ptr_not_equal(vx_table_find(&t, vx_addr4_hash(&k4), &k4),
+			     vx_table_word(&t, vx_cell_home(vx_addr4_hash(&k4))));
+	assert_int_equal(deliver(&active.frame), XDP_TX);
+	set_role(NOW_NS);
+	assert_int_equal(deliver(&active.frame), XDP_DROP);
+	assert_int_equal(deliver(&tcp), XDP_DROP);
+
+	shim_reset(NOW_NS);
+	crowd(DP_ADDR6, vx_cell_home(vx_addr6_hash(&k6)));
+	scenario_load(&shim_dp, &six, NOW_NS);
+	assert_int_equal(deliver(&ask6.frame), XDP_TX);
+	set_role(NOW_NS);
+	assert_int_equal(deliver(&ask6.frame), XDP_DROP);
+
+	shim_reset(NOW_NS);
+	crowd(DP_VR_INDEX, vx_cell_home(vx_vr_hash(&kv)));
+	scenario_load(&shim_dp, &listens, NOW_NS);
+	assert_int_equal(deliver(&backup.frame), XDP_DROP);
+	assert_int_equal(counted(VX_CTR_RX_OK), 1);
+	assert_int_equal(deliver(&other), XDP_PASS);
+}
+
 static void an_expiry_that_finds_the_ring_buffer_full_is_tried_again(void **state __attribute__((unused)))
 {
 	start(&backup);
@@ -633,6 +694,7 @@ int main(void)
 		TEST(a_shift_moves_the_deadline_and_the_timer_only_where_it_would_be_late),
 		TEST(an_interface_is_told_from_another),
 		TEST(an_address_without_its_bit_in_the_filter_is_a_strangers),
+		TEST(what_is_not_where_its_hash_says_is_found_behind_it),
 		TEST(an_expiry_that_finds_the_ring_buffer_full_is_tried_again),
 		TEST(a_timer_cancelled_stays_silent_until_armed_again),
 		TEST(routers_that_share_a_timer_are_told_each_at_its_own_time),
