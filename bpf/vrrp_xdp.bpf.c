@@ -623,13 +623,21 @@ vx_inline struct cur cur_at(const struct xdp_md *ctx, __u32 off)
 }
 
 /* advert_walk() from @off on; 0: the frame is shorter. */
-__noinline int walk(struct xdp_md *ctx, __u32 off, __u32 words, __u32 count, struct advert_sums *s)
+__noinline int walk(struct xdp_md *ctx, __u32 off, __u32 count, __u32 auth, struct advert_sums *s)
 {
 	struct cur c = cur_at(ctx, off);
 
 	if (!s)
 		return 0;
-	return advert_walk(&c, words, count, s);
+	return advert_walk(&c, count, auth, s);
+}
+
+/* advert_opt_sum() from @off on. */
+__noinline int options(struct xdp_md *ctx, __u32 off, __u32 words)
+{
+	struct cur c = cur_at(ctx, off);
+
+	return advert_opt_sum(&c, words);
 }
 
 /* RX-5..RX-12 for the IPv4 header @off bytes into the frame. */
@@ -637,15 +645,18 @@ vx_inline enum vx_ctr ip4_check(struct xdp_md *ctx, __u32 off, struct advert *a)
 {
 	struct cur c = cur_at(ctx, off);
 	__u32 present = c.end - c.pos;
-	struct advert_sums opt = {};
 	enum vx_ctr bad;
+	int opt = 0;
 
 	bad = advert_ip4_open(&c, a);
 	if (bad)
 		return bad;
-	if (advert_opt_words(a) && !walk(ctx, off + sizeof(struct vx_ip4), advert_opt_words(a), 0, &opt))
-		return VX_CTR_RX_IP_HDR;
-	bad = advert_ip4_close(a, opt.sum, present);
+	if (advert_opt_words(a)) {
+		opt = options(ctx, off + sizeof(struct vx_ip4), advert_opt_words(a));
+		if (opt < 0)
+			return VX_CTR_RX_IP_HDR;
+	}
+	bad = advert_ip4_close(a, opt, present);
 	if (bad)
 		return bad;
 	c = cur_at(ctx, off + a->ip_len);
@@ -682,7 +693,7 @@ vx_inline enum vx_ctr advert_check(struct xdp_md *ctx, __u32 off, const struct a
 	if (bad)
 		return bad;
 	off += a->ip_len + sizeof(struct advert_hdr);
-	if (a->family == 6 ? !walk6(ctx, off, a->count, &sums) : !walk(ctx, off, advert_words(a), a->count, &sums))
+	if (a->family == 6 ? !walk6(ctx, off, a->count, &sums) : !walk(ctx, off, a->count, a->version == 2, &sums))
 		return VX_CTR_RX_LEN;
 	return advert_check_body(a, lk, &sums, notes);
 }
