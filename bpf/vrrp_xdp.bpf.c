@@ -783,16 +783,17 @@ __noinline int advert6_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
  */
 vx_inline int guard(__u32 slot)
 {
-	const struct vx_vr_config *cfg = bpf_map_lookup_elem(&vr_config, &slot);
+	const struct vx_vr_config *cfg;
 	__u64 role = role_of(slot);
 
-	if (!cfg || role == VX_ROLE_INIT || role == VX_ROLE_BACKUP)
+	if (role == VX_ROLE_INIT || role == VX_ROLE_BACKUP)
 		return XDP_PASS;
 	if (!in_lease(role)) { /* or not Active any more, and the kernel has the VIP still */
 		count(slot, VX_CTR_GUARD_LAPSED);
 		return XDP_DROP;
 	}
-	if (!(cfg->flags & VX_CFG_NO_ACCEPT))
+	cfg = bpf_map_lookup_elem(&vr_config, &slot);
+	if (!cfg || !(cfg->flags & VX_CFG_NO_ACCEPT))
 		return XDP_PASS;
 	/* Here, before the kernel can answer with an ICMP error or send it on (DP-4, DP-5). */
 	count(slot, VX_CTR_GUARD_NO_ACCEPT);
@@ -1113,6 +1114,31 @@ vx_inline bool vmac_take(const struct xdp_md *ctx, struct vx_eth *eth, __u32 vla
 	return true;
 }
 
+enum { NOT_PLAIN = -1 };
+
+/*
+ * Most frames are untagged IPv4 to nobody of ours, or to a VIP: what becomes of them is found from a few loads, before anything else is looked
+ * at. NOT_PLAIN: it takes more.
+ */
+vx_inline int plain4_in(struct xdp_md *ctx)
+{
+	const struct vx_eth *eth = (const void *)(long)ctx->data;
+	const struct vx_ip4 *ip = (const void *)(eth + 1);
+	struct hit to;
+
+	if ((const void *)(ip + 1) > (const void *)(long)ctx->data_end || eth->type != VX_BE16(VX_ETH_P_IP) ||
+	    vx_get32(eth->dst) == VX_VMAC_HEAD)
+		return NOT_PLAIN;
+	if (ip->dst == ADVERT_GROUP4)
+		return ip->proto == VX_IPPROTO_VRRP ? advert4_in(ctx, sizeof(*eth), 0) : NOT_PLAIN;
+	to = addr4_find(ctx->ingress_ifindex, 0, ip->dst);
+	if (!to.e)
+		return XDP_PASS;
+	if (ip->proto == VX_IPPROTO_VRRP || ip->proto == VX_IPPROTO_AH)
+		return NOT_PLAIN;
+	return guard_of(to.word);
+}
+
 SEC("xdp")
 int vrrp_xdp(struct xdp_md *ctx)
 {
@@ -1120,8 +1146,11 @@ int vrrp_xdp(struct xdp_md *ctx)
 	struct vx_eth *eth = (struct vx_eth *)(long)ctx->data;
 	struct link l;
 	__u8 family;
-	int row;
+	int verdict, row;
 
+	verdict = plain4_in(ctx);
+	if (verdict != NOT_PLAIN)
+		return verdict;
 	switch (parse_link(&c, &l)) {
 	case PARSE_SHORT: /* RX-1 */
 		return XDP_PASS;
