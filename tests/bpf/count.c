@@ -22,6 +22,7 @@
 
 #include "tests/bpf/interp.h"
 #include "tests/scenario.h"
+#include "tests/cells.h"
 
 enum {
 	SLACK_PERCENT = 15,         /* compilers differ */
@@ -129,6 +130,7 @@ static struct {
 	struct bpf_object *obj;
 	struct interp it;
 	struct frame *low;
+	struct cells cells[DP_ADDR6 + 1];
 	int watch;
 } k;
 
@@ -163,10 +165,16 @@ static __u64 now_ns(void)
 	return (__u64)t.tv_sec * VX_NS_PER_S + (__u64)t.tv_nsec;
 }
 
+static const char *const names[] = { DP_MAP_NAMES };
+static const struct vx_masks masks = { .vr = 63, .addr = 255 }; /* of a program that was told nothing else */
+
+static struct vx_table table(enum dp_map map)
+{
+	return dp_table(map, cells_at, &k.cells[map], &masks);
+}
+
 static void put(enum dp_map map, const void *key, const void *value)
 {
-	static const char *const names[] = { DP_MAP_NAMES };
-
 	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(k.obj, names[map]), key, value, BPF_ANY))
 		die(names[map]);
 }
@@ -192,10 +200,14 @@ static void arm(const struct vx_timer_cmd *cmd)
 static void load(const char *path)
 {
 	struct bpf_map *m;
+	size_t i;
 
 	k.obj = bpf_object__open_file(path, NULL);
 	if (!k.obj || bpf_object__load(k.obj))
 		die(path);
+	for (i = 0; i < VX_ARRAY_LEN(k.cells); i++)
+		if (!cells_map(&k.cells[i], bpf_object__find_map_by_name(k.obj, names[i])))
+			die(names[i]);
 	bpf_object__for_each_map(m, k.obj) if (interp_add_map(&k.it, bpf_map__fd(m))) die(bpf_map__name(m));
 	k.watch = bpf_object__find_map_fd_by_name(k.obj, "vr_watch");
 	k.low = interp_low(sizeof(*k.low));
@@ -205,11 +217,14 @@ static void load(const char *path)
 
 /* ---- counting ---- */
 
-/* What the last run has left is written over; its entries that are not do not matter to a lookup. */
+/* What the last run has left is written over, and its tables are emptied. */
 static void set_up(const struct scenario *s)
 {
-	static const struct dp_ops dp = { .put = put, .arm = arm };
+	static const struct dp_ops dp = { .table = table, .put = put, .arm = arm };
+	size_t i;
 
+	for (i = 0; i < VX_ARRAY_LEN(k.cells); i++)
+		memset(k.cells[i].base, 0, k.cells[i].bytes);
 	scenario_load(&dp, s, now_ns());
 	if (interp_sync(&k.it))
 		die("maps");
@@ -578,6 +593,8 @@ int main(int argc, char *argv[])
 	print();
 	ok = print == print_table || check_all();
 	interp_free(&k.it);
+	for (i = 0; i < VX_ARRAY_LEN(k.cells); i++)
+		cells_unmap(&k.cells[i]);
 	bpf_object__close(k.obj);
 	return !ok;
 }
