@@ -28,7 +28,7 @@
 #define RETRY_NS VX_NS_PER_MS /* an expiry that found the ring buffer full is tried again */
 
 /* Offsets into a frame stay below this for the verifier's eyes: Ethernet, tags, the longest IPv4 header and the fixed part make 90. */
-enum { OFF_MASK = 0xff };
+enum { OFF_MASK = 0xff, FAR_MASK = 0x1fff }; /* and this, where 255 addresses are behind it */
 
 /* Adverts and ARP must be seen before any program that redirects or drops: run early, and let everything else go on. */
 struct {
@@ -622,14 +622,42 @@ vx_inline struct cur cur_at(const struct xdp_md *ctx, __u32 off)
 			     .end = (const __u8 *)(long)ctx->data_end };
 }
 
-/* advert_walk() from @off on; 0: the frame is shorter. */
-__noinline int walk(struct xdp_md *ctx, __u32 off, __u32 count, __u32 auth, struct advert_sums *s)
+/* The same far into an advert with many addresses. */
+vx_inline struct cur cur_far(const struct xdp_md *ctx, __u32 off)
 {
-	struct cur c = cur_at(ctx, off);
+	return (struct cur){ .pos = (const __u8 *)(long)ctx->data + (off & FAR_MASK),
+			     .end = (const __u8 *)(long)ctx->data_end };
+}
+
+/*
+ * ADVERT_CHUNK addresses from @off on; 0: the frame is shorter. A function of its own is looked at once, where a loop over all that an advert may
+ * have is gone through step by step: the verifier's time is half of that from the command to the first advert.
+ */
+__noinline int walk_chunk(struct xdp_md *ctx, __u32 off, struct advert_sums *s)
+{
+	struct cur c = cur_far(ctx, off);
 
 	if (!s)
 		return 0;
-	return advert_walk(&c, count, auth, s);
+	return advert_walk(&c, ADVERT_CHUNK, false, s);
+}
+
+/* advert_walk() from @off on; 0: the frame is shorter. */
+__noinline int walk(struct xdp_md *ctx, __u32 off, __u32 count, __u32 auth, struct advert_sums *s)
+{
+	struct cur c;
+	__u32 i;
+
+	if (!s)
+		return 0;
+	for (i = 0; i < ADVERT_MAX_ADDRS / ADVERT_CHUNK && count >= ADVERT_CHUNK; i++) {
+		if (!walk_chunk(ctx, off, s))
+			return 0;
+		off += ADVERT_CHUNK * sizeof(__be32);
+		count -= ADVERT_CHUNK;
+	}
+	c = cur_far(ctx, off);
+	return advert_walk(&c, count & (ADVERT_CHUNK - 1), auth, s);
 }
 
 /* advert_opt_sum() from @off on. */
@@ -663,14 +691,31 @@ vx_inline enum vx_ctr ip4_check(struct xdp_md *ctx, __u32 off, struct advert *a)
 	return advert_hdr(&c, a);
 }
 
-/* advert_walk6() from @off on; 0: the frame is shorter. */
-__noinline int walk6(struct xdp_md *ctx, __u32 off, __u32 count, struct advert_sums *s)
+__noinline int walk6_chunk(struct xdp_md *ctx, __u32 off, struct advert_sums *s)
 {
-	struct cur c = cur_at(ctx, off);
+	struct cur c = cur_far(ctx, off);
 
 	if (!s)
 		return 0;
-	return advert_walk6(&c, count, s);
+	return advert_walk6(&c, ADVERT_CHUNK, s);
+}
+
+/* advert_walk6() from @off on; 0: the frame is shorter. */
+__noinline int walk6(struct xdp_md *ctx, __u32 off, __u32 count, struct advert_sums *s)
+{
+	struct cur c;
+	__u32 i;
+
+	if (!s)
+		return 0;
+	for (i = 0; i < ADVERT_MAX_ADDRS / ADVERT_CHUNK && count >= ADVERT_CHUNK; i++) {
+		if (!walk6_chunk(ctx, off, s))
+			return 0;
+		off += ADVERT_CHUNK * sizeof(struct vx_addr);
+		count -= ADVERT_CHUNK;
+	}
+	c = cur_far(ctx, off);
+	return advert_walk6(&c, count & (ADVERT_CHUNK - 1), s);
 }
 
 /* RX-5, RX-10..RX-12 for the IPv6 header @off bytes into the frame. */
@@ -698,6 +743,42 @@ vx_inline enum vx_ctr advert_check(struct xdp_md *ctx, __u32 off, const struct a
 	return advert_check_body(a, lk, &sums, notes);
 }
 
+/* An advert that has passed all checks, for the router of ev->slot. */
+__noinline int advert_taken(const struct advert *a, __u32 notes, struct vx_event *ev)
+{
+	const struct vx_vr_config *cfg;
+	struct vx_vr_watch *w;
+	__u32 slot;
+
+	if (!a || !ev)
+		return XDP_DROP;
+	slot = ev->slot;
+	cfg = bpf_map_lookup_elem(&vr_config, &slot);
+	w = bpf_map_lookup_elem(&vr_watch, &slot);
+	if (!cfg || !w)
+		return XDP_DROP;
+	ev->at_ns = bpf_ktime_get_boot_ns();
+	advert_deliver(w, cfg, a, slot, notes, ev);
+	return XDP_DROP;
+}
+
+/* One that has failed the check that @bad is named after, and was counted. */
+__noinline int advert_refused(struct vx_event *ev, __u32 bad)
+{
+	struct vx_vr_watch *w;
+	__u32 slot;
+
+	if (!ev)
+		return XDP_DROP;
+	slot = ev->slot;
+	w = bpf_map_lookup_elem(&vr_watch, &slot);
+	if (w && role_of(slot) & ~(__u64)VX_ROLE_LEAVING) {
+		ev->at_ns = bpf_ktime_get_boot_ns();
+		push_bad(w, ev, bad);
+	}
+	return XDP_DROP;
+}
+
 /*
  * A VRRP packet for this host, its IP header @off bytes into the frame. What is wrong with it before its VRID is known counts for the
  * interface, if that has virtual routers of its family at all (RX-3).
@@ -706,7 +787,6 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u8 family)
 {
 	const struct vx_eth *eth = (const void *)(long)ctx->data;
 	struct advert_lookup lk = {};
-	struct vx_vr_watch *w = NULL;
 	struct vx_event ev = {};
 	struct advert a = {};
 	enum vx_ctr bad;
@@ -733,8 +813,7 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u8 family)
 	} else {
 		row = found;
 		lk.cfg = bpf_map_lookup_elem(&vr_config, &row);
-		w = bpf_map_lookup_elem(&vr_watch, &row);
-		if (!lk.cfg || !w)
+		if (!lk.cfg)
 			return XDP_PASS;
 		if (lk.cfg->flags & (VX_CFG_UNICAST | VX_CFG_PEERS)) {
 			struct vx_peer_key k = { .slot = row, .addr = a.src };
@@ -751,19 +830,12 @@ vx_inline int advert_in(struct xdp_md *ctx, __u32 off, __u32 vlan, __u8 family)
 	ev.src = a.src;
 	ev.priority = a.priority;
 	ev.adver_ns = a.adver_ns;
-	if (bad == VX_CTR_NONE && w) {
-		ev.at_ns = bpf_ktime_get_boot_ns();
-		advert_deliver(w, lk.cfg, &a, row, notes, &ev);
-		return XDP_DROP;
-	}
+	if (bad == VX_CTR_NONE && lk.cfg)
+		return advert_taken(&a, notes, &ev);
 	count(row, bad);
 	if (bad == VX_CTR_RX_VRID)
 		return XDP_PASS;
-	if (w && role_of(row) & ~(__u64)VX_ROLE_LEAVING) {
-		ev.at_ns = bpf_ktime_get_boot_ns();
-		push_bad(w, &ev, bad);
-	}
-	return XDP_DROP;
+	return lk.cfg ? advert_refused(&ev, bad) : XDP_DROP;
 }
 
 /* Two functions, because each is faster than one that does both. */
@@ -935,14 +1007,31 @@ __noinline int arp_in(struct xdp_md *ctx, __u32 off, __u32 vlan)
 	return XDP_DROP;
 }
 
-/* nd_walk() from @off on; 0: not valid. */
-__noinline int nd_options(struct xdp_md *ctx, __u32 off, __u32 units, __u32 type, struct nd_opts *o)
+__noinline int nd_chunk(struct xdp_md *ctx, __u32 off, __u32 type, struct nd_opts *o)
 {
-	struct cur c = cur_at(ctx, off);
+	struct cur c = cur_far(ctx, off);
 
 	if (!o)
 		return 0;
-	return nd_walk(&c, units, type, o);
+	return nd_walk_part(&c, ND_CHUNK, type, o);
+}
+
+/* nd_walk() from @off on; 0: not valid. */
+__noinline int nd_options(struct xdp_md *ctx, __u32 off, __u32 units, __u32 type, struct nd_opts *o)
+{
+	struct cur c;
+	__u32 i;
+
+	if (!o || units > ND_MAX_UNITS)
+		return 0;
+	for (i = 0; i < ND_MAX_UNITS / ND_CHUNK && units >= ND_CHUNK; i++) {
+		if (!nd_chunk(ctx, off, type, o))
+			return 0;
+		off += ND_CHUNK * 8;
+		units -= ND_CHUNK;
+	}
+	c = cur_far(ctx, off);
+	return nd_walk_part(&c, units & (ND_CHUNK - 1), type, o) && !o->next;
 }
 
 /* Whether the message @v, its IPv6 header @off bytes into the frame, is valid (ND-2); its options go to @o. */

@@ -12,6 +12,7 @@
 enum {
 	ADVERT_TYPE = 1, /* ADVERTISEMENT, the only type */
 	ADVERT_MAX_ADDRS = 255,
+	ADVERT_CHUNK = 16, /* addresses that bpf/ walks in one go; a power of two */
 	ADVERT_AUTH_LEN = 8,
 	ADVERT_MAX_OPT_WORDS = 10,
 	/* v3 over IPv6, 255 addresses: the longest of all; it takes a jumbo frame (WF-4) */
@@ -261,6 +262,7 @@ struct advert_sums {
 	__u64 mix;     /* advert_addr_mix() of the addresses, summed */
 	__u32 tail[2]; /* its last eight bytes: v2's Auth Data */
 	__be32 first;  /* IPv6: the upper word of the first address (RX-30) */
+	__u32 walked;  /* IPv6: addresses so far */
 };
 
 vx_inline void advert_add(struct advert_sums *s, __u32 word)
@@ -316,7 +318,7 @@ vx_inline bool advert_walk6(struct cur *c, __u32 count, struct advert_sums *s)
 		if (!a)
 			return false;
 		addr = ip6_addr(a);
-		if (i == 0)
+		if (!s->walked++)
 			s->first = addr.w[0];
 		s->sum += (__u64)addr.w[0] + addr.w[1] + addr.w[2] + addr.w[3];
 		s->mix += advert_vip_mix(6, &addr);

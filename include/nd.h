@@ -17,6 +17,7 @@ enum {
 	ND_FLAG_OVERRIDE = 0x20,
 	ND_OPT_SOURCE_MAC = 1,
 	ND_OPT_TARGET_MAC = 2,
+	ND_CHUNK = 16,      /* units that bpf/ walks in one go; a power of two */
 	ND_MAX_UNITS = 128, /* of 8 bytes, all options together: a kilobyte, where a solicitation has one or two */
 };
 
@@ -109,6 +110,7 @@ struct nd_opts {
 	__u32 head; /* ... and this is its MAC, in two words because the verifier wants the stack read as it was written */
 	__u16 tail;
 	__u16 zero;
+	__u32 next; /* the unit where the next option begins, from where the walk is now */
 };
 
 /* 1 where @x is 0, else 0, for @x below 2^31; without a branch, which the verifier would follow both ways at every step. */
@@ -117,13 +119,10 @@ vx_inline __u32 nd_zero(__u32 x)
 	return (x - 1) >> 31;
 }
 
-/*
- * Walks @units units of options at the cursor and picks the first of @type. False: they are not all there, or malformed (ND-2); as one
- * that is no Ethernet address's length, which other stacks refuse too.
- */
-vx_inline bool nd_walk(struct cur *c, __u32 units, __u32 type, struct nd_opts *o)
+/* nd_walk() over a part of them, which goes on where the part before has left @o. False: malformed. */
+vx_inline bool nd_walk_part(struct cur *c, __u32 units, __u32 type, struct nd_opts *o)
 {
-	__u32 i, next = 0; /* the unit where the next option begins */
+	__u32 i, next = o->next;
 
 	for (i = 0; i < ND_MAX_UNITS; i++) {
 		__u32 begins, hit, take;
@@ -139,13 +138,25 @@ vx_inline bool nd_walk(struct cur *c, __u32 units, __u32 type, struct nd_opts *o
 		hit = begins & nd_zero(u[0] ^ type);
 		if (hit && u[1] != 1)
 			return false;
-		next += u[1] & -begins; /* behind an option of length 0 none begins, and so none ends the message */
+		next += u[1] & -begins;
 		take = -(hit & ~o->found);
 		o->head = (o->head & ~take) | (vx_get32(u + 2) & take);
 		o->tail = (o->tail & ~take) | (vx_get16(u + 6) & take);
 		o->found |= hit;
 	}
-	return units <= ND_MAX_UNITS && next == units;
+	if (next < units) /* an option of length 0: behind it none begins */
+		return false;
+	o->next = next - units;
+	return true;
+}
+
+/*
+ * Walks @units units of options at the cursor and picks the first of @type. False: they are not all there, or malformed (ND-2); as one
+ * that is no Ethernet address's length, which other stacks refuse too.
+ */
+vx_inline bool nd_walk(struct cur *c, __u32 units, __u32 type, struct nd_opts *o)
+{
+	return units <= ND_MAX_UNITS && nd_walk_part(c, units, type, o) && !o->next;
 }
 
 /* ff02::1:ff00:0/104 */
