@@ -6,9 +6,10 @@ client notes in XDP when it saw each advert, when an address was announced, and 
 each announcement is answered with in that moment. Due is, per virtual router, its last advert from r1 plus r2's
 Active_Down_Interval.
 
-CPU is that of a router's processes as the scheduler counts it. A frame on a veth is delivered by whom it was sent: the sender's
-CPU time is that of the LAN and of the XDP programs of those who listen too, so the Active pays for its Backup's. Softirq is the
-whole machine's. Memory is the proportional set size: both processes of a router share pages.
+CPU is that of a router's processes as the scheduler counts it. A frame on a veth is delivered by who has sent it: the sender's
+CPU time is that of the LAN and of the XDP programs of those who listen too, so the Active pays for its Backup's. (A kernel with
+IRQ_TIME_ACCOUNTING counts that as softirq instead.) Softirq is the whole machine's. Memory is the proportional set size, as the
+two processes of a router share pages, while no other router of that make runs in the lab.
 
 One measurement of a fleet gives many rows. What failed is not tried again for each. keepalived is measured where it can do the
 work: what it does not bring about in time is not measured, with what was seen.
@@ -103,6 +104,7 @@ def cuts(fleet, runs, aftermath_s=0):
 
 
 def memory(fleet):
+    """Before r2 is there, which would bear half of the pages of their programs."""
     return sum(memory_mib(pid, "Pss") for pid in fleet.pids("r1"))
 
 
@@ -113,8 +115,8 @@ def measured(program, vrs, advert_s, runs):
         with Lab(routers=2) as lab:
             fleet = Fleet(lab, program, vrs, advert_s)
             start = started(fleet, spans_for(runs))
-            fleet.start_backup()
             used = memory(fleet)
+            fleet.start_backup()
             steady = [fleet.steady(max(SPAN_S, SPAN_INTERVALS * advert_s)) for _ in range(spans_for(runs))]
             return start, [used], steady, raced(fleet, runs)
     except LabError as e:
@@ -194,8 +196,8 @@ def addressed(program, n, runs):
         with Lab(routers=2) as lab:
             fleet = Fleet(lab, program, one(n), VIPS_S)
             fleet.start_active()
-            fleet.start_backup()
             used = memory(fleet)
+            fleet.start_backup()
             try:
                 return [used], cuts(fleet, runs, AFTERMATH_S)
             except NotMeasured as e:
@@ -355,7 +357,7 @@ def slow_rows():
         return row(f"slow-{name}", f"{said}: {figure}", unit, "less", target, of_slow(part), note=more)
     return [
         slow("start", "start", "s", 2, start_of,
-             "command -> the last listens, which is its first advert less its Active_Down_Interval, so the takeover of all is in it; " + note),
+             f"command -> the last listens: its first advert less its Active_Down_Interval, so the takeover of all is in it; {note}"),
         slow("cpu", "CPU of the Active", "%", 2, steady(lambda s: 100 * s.active_cpu)),
         slow("backup-cpu", "CPU of the Backup", "%", 2, steady(lambda s: 100 * s.backup_cpu)),
         slow("memory", "memory of the Active", "MiB", 40, memory_of),
@@ -380,12 +382,13 @@ def other_rows():
              "finds the sender, two ways through a veth, and veth's copy of each frame for XDP in most of the time of both"
     kills = len(LADDER) - 1
     killed = f"{len(LADDER)} routers, the Active killed {kills} times: takeovers"
-    how = f"SIGKILL to all processes of the Active, then of the next; each router that sends an advert in the {LADDER_S} s behind has taken over"
+    how = f"SIGKILL to all its processes, then to those of the next; who sends an advert within {LADDER_S} s has taken over"
     return [
         *(row(f"ladder-{ms}ms", f"{killed}, {ms} ms", "", "less", kills, ladders(ms / 1e3),
               note=f"priorities {LADDER[0]}, {LADDER[1]} .. {LADDER[-1]}; {how}") for ms in (10, 100)),
         row("arp-rate", "ARP requests answered, per second of one CPU", "", "more", Times(2), arp_rate, note=kernel),
-        row("first-memory", "memory with one virtual router", "MiB", "less", Times(1), of_first(1), quick=3),
+        row("first-memory", "memory with one virtual router", "MiB", "less", Times(1), of_first(1), quick=3,
+            note="proportional set size of all processes of a router"),
         row("first-rss", "the same, resident memory of the process that does VRRP alone", "MiB", "less", None, of_first(2), quick=3),
         row("first-advert", "attach: command -> first advert", "ms", "less", 100, of_first(0), quick=3,
             note=f"priority {FIRST}, in keepalived with state MASTER"),

@@ -30,7 +30,8 @@ Vr = namedtuple("Vr", "lan family vrid vips")  # vips: as a configuration has th
 # When the first and the last VR was due, and the first and the last address of all was announced, and answered; no answer is None.
 # gap: the longest between two adverts of one VR of the new Active.
 Race = namedtuple("Race", "first_due last_due first_announced last_announced first_answered last_answered gap")
-# adverts a second; the longest gap; CPU of r1's and of r2's processes in parts of a CPU; how often r2's worker slept; softirq in parts of a CPU
+# Adverts a second; the longest gap; CPU of r1's and of r2's processes, in parts of one; how often r2's worker went to sleep; softirq of
+# the whole machine, in parts of a CPU.
 Steady = namedtuple("Steady", "per_s gap active_cpu backup_cpu sleeps softirq")
 
 
