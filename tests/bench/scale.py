@@ -87,7 +87,7 @@ def started(fleet, times):
 
 
 def cuts(fleet, runs, aftermath_s=0):
-    """The Race of each cut. Of keepalived there may be fewer, but one: those that it did not finish in time are none."""
+    """The Race of each cut. Of keepalived there may be fewer, but one: what it did not finish in time is none."""
     races, error = [], None
     for left in reversed(range(runs)):
         try:
@@ -96,11 +96,34 @@ def cuts(fleet, runs, aftermath_s=0):
             error = unable(fleet.program, e)
             if error is e:
                 raise
-        if left:
-            fleet.restore()
+        try:
+            if left:
+                fleet.restore()
+        except LabError as e:
+            error = unable(fleet.program, e)
+            if error is e:
+                raise
+            break
     if not races:
         raise error
     return races
+
+
+def part(program, fn):
+    """What fn() returns, or why it could not: other parts have been measured."""
+    try:
+        return fn()
+    except NotMeasured as e:
+        return e
+    except LabError as e:
+        return unable(program, e)
+
+
+def got(found):
+    """Of part()."""
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def memory(fleet):
@@ -110,43 +133,31 @@ def memory(fleet):
 
 @try_once
 def measured(program, vrs, advert_s, runs):
-    """Of a fleet: seconds per start, MiB, Steady per span, and Race per cut or why there is none."""
+    """Of a fleet: seconds per start, MiB, Steady per span, Race per cut; or in place of the latter two why there is none."""
+    def spans():
+        fleet.start_backup()
+        return [fleet.steady(max(SPAN_S, SPAN_INTERVALS * advert_s)) for _ in range(spans_for(runs))]
     try:
         with Lab(routers=2) as lab:
             fleet = Fleet(lab, program, vrs, advert_s)
-            start = started(fleet, spans_for(runs))
-            used = memory(fleet)
-            fleet.start_backup()
-            steady = [fleet.steady(max(SPAN_S, SPAN_INTERVALS * advert_s)) for _ in range(spans_for(runs))]
-            return start, [used], steady, raced(fleet, runs)
+            start, used = started(fleet, spans_for(runs)), memory(fleet)
+            steady_ones = part(program, spans)
+            races = part(program, lambda: cuts(fleet, runs)) if isinstance(steady_ones, list) else steady_ones
+            return start, [used], steady_ones, races
     except LabError as e:
         raise unable(program, e) from None
-
-
-def raced(fleet, runs):
-    try:
-        return cuts(fleet, runs)
-    except (LabError, NotMeasured) as e:
-        return e  # the rest has been measured
 
 
 def fleet_of(program, n, advert_s, runs):
     return measured(program, tuple(many(n)), advert_s, runs)
 
 
-def races_of(found):
-    """Of measured()."""
-    if isinstance(found[3], Exception):
-        raise found[3]
-    return found[3]
-
-
 def steady(what):
-    return lambda found: [what(s) for s in found[2]]
+    return lambda found: [what(s) for s in got(found[2])]
 
 
 def race(what):
-    return lambda found: [what(r) for r in races_of(found)]
+    return lambda found: [what(r) for r in got(found[3])]
 
 
 def first_announced(r):
@@ -191,29 +202,22 @@ def of_slow(part):
 
 @try_once
 def addressed(program, n, runs):
-    """MiB of the Active, and Race per cut."""
+    """MiB of the Active, and Race per cut or why there is none."""
+    def races():
+        fleet.start_backup()
+        return cuts(fleet, runs, AFTERMATH_S)
     try:
         with Lab(routers=2) as lab:
             fleet = Fleet(lab, program, one(n), VIPS_S)
             fleet.start_active()
-            used = memory(fleet)
-            fleet.start_backup()
-            try:
-                return [used], cuts(fleet, runs, AFTERMATH_S)
-            except NotMeasured as e:
-                return [used], e
+            return [memory(fleet)], part(program, races)
     except LabError as e:
         raise unable(program, e) from None
 
 
 def addresses(what):
     """`what` of each Race."""
-    def measure(program, runs):
-        races = addressed(program, VIPS_N, min(runs, FEW))[1]
-        if isinstance(races, Exception):
-            raise races
-        return [what(r) for r in races]
-    return measure
+    return lambda program, runs: [what(r) for r in got(addressed(program, VIPS_N, min(runs, FEW))[1])]
 
 
 # ---- many routers ----
@@ -414,12 +418,6 @@ def by_addresses(name, figure, unit, part):
                   "virtual addresses", points, xs=ADDRESSES)
 
 
-def answers(found):
-    if isinstance(found[1], Exception):
-        raise found[1]
-    return [last_answered(r) for r in found[1]]
-
-
 def series():
     return [
         by_routers("cpu", "CPU of the Active", "%", steady(lambda s: 100 * s.active_cpu), picture="cpu"),
@@ -427,6 +425,7 @@ def series():
         by_routers("memory", "memory of the Active", "MiB", memory_of),
         by_routers("start", "start", "s", start_of),
         by_routers("cut", "cable cut: last due -> last announced", "ms", race(last_announced)),
-        by_addresses("answer", "cable cut: due -> last answered", "ms", answers),
+        by_addresses("answer", "cable cut: due -> last answered", "ms",
+                     lambda found: [last_answered(r) for r in got(found[1])]),
         by_addresses("memory", "memory of the Active", "MiB", lambda found: found[0]),
     ]

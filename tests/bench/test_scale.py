@@ -157,6 +157,28 @@ def test_a_cut_that_keepalived_does_not_finish_is_none_and_the_others_count():
         scale.cuts(Stub("keepalived", LabError("late; its last output:\n  log")), 1)
 
 
+def test_a_keepalived_that_does_not_come_back_keeps_what_was_measured(monkeypatch):
+    def never():
+        raise LabError("r1 as the only Active did not happen")
+    fleet = Stub("keepalived", "a", "b")
+    monkeypatch.setattr(fleet, "restore", never)
+    assert scale.cuts(fleet, 2) == ["a"]
+    fleet = Stub("vrrp-xdp", "a", "b")
+    monkeypatch.setattr(fleet, "restore", never)
+    with pytest.raises(LabError):
+        scale.cuts(fleet, 2)
+
+
+def test_a_part_that_fails_leaves_the_others():
+    def fails():
+        raise LabError("late")
+    assert scale.got(scale.part("keepalived", lambda: [1])) == [1]
+    with pytest.raises(NotMeasured, match="late"):
+        scale.got(scale.part("keepalived", fails))
+    with pytest.raises(LabError, match="late"):
+        scale.got(scale.part("vrrp-xdp", fails))
+
+
 def test_a_cut_that_we_do_not_finish_is_a_failure():
     with pytest.raises(LabError):
         scale.cuts(Stub("vrrp-xdp", "a", LabError("late")), 2)

@@ -159,6 +159,7 @@ class Fleet:
         self.lab, self.program, self.vrs, self.advert_s = lab, program, vrs, advert_s
         self.keys = {key(vr) for vr in vrs}
         self.proc = {}
+        self._out = False  # whether r1's cables are
         lans = max(vr.lan for vr in vrs) + 1
         if lans > len(lab.lans):
             lab.add_lans(lans - len(lab.lans))
@@ -269,6 +270,7 @@ class Fleet:
         vrs = fair(self.vrs, active(before, "r2", self.advert_s))
         owed = sum(len(vr.vips) for vr in vrs)
         self.tally.forget()
+        self._out = True
         for lan in self.lab.lans:
             self.lab.cut_cable("r1", lan)
         self.tally.forget()  # what r1 has announced last; r2 is not due for some intervals
@@ -289,9 +291,11 @@ class Fleet:
         return race(vrs, before, self.tally.dump(), self.advert_s)
 
     def restore(self):
-        """Plugs r1 in again once it has noticed, and waits until it has everything back."""
-        for lan in self.lab.lans:
-            self.lab.wait_link("r1", up=False, dev=f"eth{lan}")
-        for lan in self.lab.lans:
-            self.lab.plug("r1", lan)
+        """Plugs r1 in again once it has noticed, if a cut came so far, and waits until it has everything back."""
+        if self._out:
+            for lan in self.lab.lans:
+                self.lab.wait_link("r1", up=False, dev=f"eth{lan}")
+            for lan in self.lab.lans:
+                self.lab.plug("r1", lan)
+            self._out = False
         self._settle()
