@@ -639,7 +639,7 @@ __noinline int walk_chunk(struct xdp_md *ctx, __u32 off, struct advert_sums *s)
 
 	if (!s)
 		return 0;
-	return advert_walk(&c, ADVERT_CHUNK, false, s);
+	return advert_walk(&c, ADVERT_CHUNK, ADVERT_CHUNK, false, s);
 }
 
 /* advert_walk() from @off on; 0: the frame is shorter. */
@@ -657,7 +657,7 @@ __noinline int walk(struct xdp_md *ctx, __u32 off, __u32 count, __u32 auth, stru
 		count -= ADVERT_CHUNK;
 	}
 	c = cur_far(ctx, off);
-	return advert_walk(&c, count & (ADVERT_CHUNK - 1), auth, s);
+	return advert_walk(&c, ADVERT_CHUNK, count, auth, s);
 }
 
 /* advert_opt_sum() from @off on. */
@@ -697,7 +697,7 @@ __noinline int walk6_chunk(struct xdp_md *ctx, __u32 off, struct advert_sums *s)
 
 	if (!s)
 		return 0;
-	return advert_walk6(&c, ADVERT_CHUNK, s);
+	return advert_walk6(&c, ADVERT_CHUNK, ADVERT_CHUNK, s);
 }
 
 /* advert_walk6() from @off on; 0: the frame is shorter. */
@@ -715,7 +715,7 @@ __noinline int walk6(struct xdp_md *ctx, __u32 off, __u32 count, struct advert_s
 		count -= ADVERT_CHUNK;
 	}
 	c = cur_far(ctx, off);
-	return advert_walk6(&c, count & (ADVERT_CHUNK - 1), s);
+	return advert_walk6(&c, ADVERT_CHUNK, count, s);
 }
 
 /* RX-5, RX-10..RX-12 for the IPv6 header @off bytes into the frame. */
@@ -1013,7 +1013,7 @@ __noinline int nd_chunk(struct xdp_md *ctx, __u32 off, __u32 type, struct nd_opt
 
 	if (!o)
 		return 0;
-	return nd_walk_part(&c, ND_CHUNK, type, o);
+	return nd_walk_part(&c, ND_CHUNK, ND_CHUNK, type, o);
 }
 
 /* nd_walk() from @off on; 0: not valid. */
@@ -1031,7 +1031,7 @@ __noinline int nd_options(struct xdp_md *ctx, __u32 off, __u32 units, __u32 type
 		units -= ND_CHUNK;
 	}
 	c = cur_far(ctx, off);
-	return nd_walk_part(&c, units & (ND_CHUNK - 1), type, o) && !o->next;
+	return nd_walk_part(&c, ND_CHUNK, units, type, o) && !o->next;
 }
 
 /* Whether the message @v, its IPv6 header @off bytes into the frame, is valid (ND-2); its options go to @o. */

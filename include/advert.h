@@ -272,15 +272,15 @@ vx_inline void advert_add(struct advert_sums *s, __u32 word)
 }
 
 /*
- * Walks @count addresses at the cursor, four at a step, and v2's Auth Data behind them where @auth is set. Returns false when they are not all
+ * Walks @count addresses at the cursor, no more than @max, a constant, four at a step, and v2's Auth Data behind them where @auth is set. Returns false when they are not all
  * there. Costs at most ADVERT_MAX_ADDRS / 4 + 3 steps (RX-42).
  */
-vx_inline bool advert_walk(struct cur *c, __u32 count, bool auth, struct advert_sums *s)
+vx_inline bool advert_walk(struct cur *c, __u32 max, __u32 count, bool auth, struct advert_sums *s)
 {
 	const __u8 *w;
 	__u32 i;
 
-	for (i = 0; i < ADVERT_MAX_ADDRS / 4 && count >= 4; i++, count -= 4) {
+	for (i = 0; i < max / 4 && count >= 4; i++, count -= 4) {
 		w = cur_ip6(c);
 		if (!w)
 			return false;
@@ -307,12 +307,12 @@ vx_inline bool advert_walk(struct cur *c, __u32 count, bool auth, struct advert_
 }
 
 /* The same of @count IPv6 addresses and nothing else: as many as an advert can count, whatever the frame's size (RX-42). */
-vx_inline bool advert_walk6(struct cur *c, __u32 count, struct advert_sums *s)
+vx_inline bool advert_walk6(struct cur *c, __u32 max, __u32 count, struct advert_sums *s)
 {
 	struct vx_addr addr;
 	__u32 i;
 
-	for (i = 0; i < ADVERT_MAX_ADDRS && i < count; i++) {
+	for (i = 0; i < max && i < count; i++) {
 		const __u8 *a = cur_ip6(c);
 
 		if (!a)

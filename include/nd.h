@@ -119,12 +119,12 @@ vx_inline __u32 nd_zero(__u32 x)
 	return (x - 1) >> 31;
 }
 
-/* nd_walk() over a part of them, which goes on where the part before has left @o. False: malformed. */
-vx_inline bool nd_walk_part(struct cur *c, __u32 units, __u32 type, struct nd_opts *o)
+/* nd_walk() over a part of them, no more than @max, a constant, which goes on where the part before has left @o. False: malformed. */
+vx_inline bool nd_walk_part(struct cur *c, __u32 max, __u32 units, __u32 type, struct nd_opts *o)
 {
 	__u32 i, next = o->next;
 
-	for (i = 0; i < ND_MAX_UNITS; i++) {
+	for (i = 0; i < max; i++) {
 		__u32 begins, hit, take;
 		const __u8 *u;
 
@@ -156,7 +156,7 @@ vx_inline bool nd_walk_part(struct cur *c, __u32 units, __u32 type, struct nd_op
  */
 vx_inline bool nd_walk(struct cur *c, __u32 units, __u32 type, struct nd_opts *o)
 {
-	return units <= ND_MAX_UNITS && nd_walk_part(c, units, type, o) && !o->next;
+	return units <= ND_MAX_UNITS && nd_walk_part(c, ND_MAX_UNITS, units, type, o) && !o->next;
 }
 
 /* ff02::1:ff00:0/104 */

@@ -104,8 +104,8 @@ static enum vx_ctr check(const __u8 *packet, __u32 len, const struct vx_vr_confi
 		bad = advert_hdr(&c, a);
 	if (!bad)
 		bad = advert_check_head(a, &lk);
-	if (!bad &&
-	    !(a->family == 6 ? advert_walk6(&c, a->count, &sums) : advert_walk(&c, a->count, a->version == 2, &sums)))
+	if (!bad && !(a->family == 6 ? advert_walk6(&c, ADVERT_MAX_ADDRS, a->count, &sums)
+				     : advert_walk(&c, ADVERT_MAX_ADDRS, a->count, a->version == 2, &sums)))
 		bad = VX_CTR_RX_LEN;
 	if (!bad)
 		bad = advert_check_body(a, &lk, &sums, notes);
