@@ -87,7 +87,7 @@ struct {
 /* Written by user, on start and reload. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, VX_TIMERS + 16);
+	__uint(max_entries, 2 * VX_TIMER_SHARE + 16);
 	__type(key, __u32);
 	__type(value, struct vx_vr_config);
 } vr_config SEC(".maps");
@@ -96,7 +96,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, VX_TIMERS + 16);
+	__uint(max_entries, 2 * VX_TIMER_SHARE + 16);
 	__type(key, __u32);
 	__type(value, __u64);
 } vr_role SEC(".maps");
@@ -104,7 +104,7 @@ struct {
 /* Written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, VX_TIMERS + 16);
+	__uint(max_entries, 2 * VX_TIMER_SHARE + 16);
 	__type(key, __u32);
 	__type(value, struct vx_vr_watch);
 } vr_watch SEC(".maps");
@@ -117,7 +117,7 @@ struct {
 /* Written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, VX_TIMERS + 32);
+	__uint(max_entries, 3 * VX_TIMER_SHARE);
 	__type(key, __u32);
 	__type(value, struct vx_counters);
 } counters SEC(".maps");
@@ -401,9 +401,9 @@ __noinline __u64 watch_due(__u32 slot, __u64 now_ns, __u64 next_ns)
 		return next_ns;
 	at_ns = deadline_ns > now_ns + VX_LEAD_NS ? deadline_ns - VX_LEAD_NS : deadline_ns;
 	if (w->full_ns == deadline_ns)
-		at_ns = now_ns + RETRY_NS;
+		at_ns = deadline_ns > now_ns ? deadline_ns : now_ns + RETRY_NS;
 	else if (w->soon_ns == deadline_ns)
-		at_ns = deadline_ns + VX_LEAD_NS; /* the interrupt must not hit the controller at work */
+		at_ns = deadline_ns + VX_FALLBACK_NS; /* the interrupt must not hit the controller at work */
 	return at_ns < next_ns ? at_ns : next_ns;
 }
 
@@ -414,7 +414,7 @@ __noinline __u64 timer_due(__u32 first, __u64 now_ns)
 	__u32 i, slot;
 
 	for (i = 0; i < VX_TIMER_SHARE; i++) {
-		slot = first + i * VX_TIMERS;
+		slot = first + i;
 		if (!bpf_map_lookup_elem(&vr_watch, &slot))
 			break;
 		next_ns = watch_due(slot, now_ns, next_ns);
@@ -449,7 +449,7 @@ vx_inline void timer_start(struct vx_vr_watch *t, __u32 first, __u64 at_ns, __u6
  */
 vx_inline void watch_start(__u32 slot, __u64 now_ns)
 {
-	__u32 first = slot % VX_TIMERS;
+	__u32 first = slot - slot % VX_TIMER_SHARE;
 	struct vx_vr_watch *t = bpf_map_lookup_elem(&vr_watch, &first);
 	__u64 at_ns, fire_ns;
 
@@ -475,32 +475,29 @@ __noinline int watch_tell(__u32 slot, __u64 now_ns)
 {
 	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot);
 	struct vx_event ev = { .type = VX_EV_DOWN, .slot = slot };
-	__u64 deadline_ns;
+	__u64 deadline_ns, *told;
 
 	if (!w)
 		return 0;
 	deadline_ns = *(volatile __u64 *)&w->deadline_ns;
-	if (!deadline_ns || w->down_ns == deadline_ns || now_ns + VX_LEAD_NS < deadline_ns)
+	if (!deadline_ns || w->down_ns == deadline_ns || now_ns + VX_LEAD_NS + VX_SLACK_NS < deadline_ns)
 		return 1;
-	if (w->soon_ns == deadline_ns && now_ns < deadline_ns + VX_LEAD_NS)
+	if (w->soon_ns == deadline_ns && now_ns + VX_SLACK_NS < deadline_ns + VX_FALLBACK_NS)
 		return 1;
 	ev.at_ns = deadline_ns;
 	ev.adver_ns = w->adver_ns;
 	ev.src = w->src;
 	ev.priority = w->priority;
+	told = &w->down_ns;
 	if (now_ns < deadline_ns) {
 		ev.type = VX_EV_SOON;
-		push(&ev);
-		w->soon_ns = deadline_ns;
-	} else if (push(&ev)) {
-		w->down_ns = deadline_ns;
-	} else {
-		w->full_ns = deadline_ns;
+		told = &w->soon_ns;
 	}
+	*(push(&ev) ? told : &w->full_ns) = deadline_ns;
 	return 1;
 }
 
-/* Active_Down_Timer of all the routers that share it, see VX_TIMERS. */
+/* Active_Down_Timer of all the routers that share it, see VX_TIMER_SHARE. */
 static int on_timer(void *map __attribute__((unused)), __u32 *key, struct vx_vr_watch *t)
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns(), next_ns;
@@ -508,7 +505,7 @@ static int on_timer(void *map __attribute__((unused)), __u32 *key, struct vx_vr_
 
 	__sync_lock_test_and_set(&t->fire_ns, 0);
 	for (i = 0; i < VX_TIMER_SHARE; i++)
-		if (!watch_tell(first + i * VX_TIMERS, now_ns))
+		if (!watch_tell(first + i, now_ns))
 			break;
 	next_ns = timer_due(first, now_ns);
 	if (next_ns != VX_NEVER)
@@ -1336,7 +1333,7 @@ int vrrp_egress(struct __sk_buff *skb)
 SEC("syscall")
 int vx_timer(struct vx_timer_cmd *cmd)
 {
-	__u32 slot = cmd->slot, first = slot % VX_TIMERS;
+	__u32 slot = cmd->slot, first = slot - slot % VX_TIMER_SHARE;
 	struct vx_vr_watch *w = bpf_map_lookup_elem(&vr_watch, &slot), *t = bpf_map_lookup_elem(&vr_watch, &first);
 	long err;
 

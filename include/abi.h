@@ -242,11 +242,14 @@ struct vx_event {
 
 /*
  * The watch over the Active Router, written by BPF alone. The timer is armed lazily: an advert that moves the deadline
- * later leaves the timer as it is, and the callback, finding that it fired early, starts it for the rest. Slots that are equal modulo
- * VX_TIMERS share the timer of the first of them: when an Active Router with thousands dies, few interrupts tell of all, and few
- * timers have to be allocated, which the kernel does without waiting for memory, so that thousands in a row fail (ENOMEM).
+ * later leaves the timer as it is, and the callback, finding that it fired early, starts it for the rest. Each VX_TIMER_SHARE slots
+ * share the timer of the first of them: when an Active Router with thousands dies, few interrupts tell of all, in the order in which it
+ * sent; and few timers have to be allocated, which the kernel does without waiting for memory, so that hundreds in a row fail (ENOMEM).
  */
-enum { VX_TIMERS = 64, VX_TIMER_SHARE = VX_MAX_VRS / VX_TIMERS };
+#define VX_SLACK_NS    (300 * VX_NS_PER_US) /* what is due so much later is told of by the same interrupt */
+#define VX_FALLBACK_NS (2 * VX_NS_PER_MS)   /* behind ActiveDown, should the controller not have got there in time */
+
+enum { VX_TIMER_SHARE = 32, VX_TIMERS = VX_MAX_VRS / VX_TIMER_SHARE };
 
 struct vx_vr_watch {
 	struct bpf_timer timer;
@@ -254,7 +257,7 @@ struct vx_vr_watch {
 	__u64 fire_ns;     /* when the armed timer fires; 0: not armed. As @timer, of the first that share it only */
 	__u64 soon_ns;     /* the deadline of which VX_EV_SOON was sent, */
 	__u64 down_ns;     /* ... VX_EV_DOWN, */
-	__u64 full_ns;     /* ... and VX_EV_DOWN could not be sent */
+	__u64 full_ns;     /* ... and one of the two could not be sent */
 	__u64 last_ns;     /* last advert absorbed */
 	__u64 adver_ns;    /* Active_Adver_Interval as learned */
 	__u64 lower_ns;    /* first advert of lower priority since preemption is delayed (KA-22); 0: none */

@@ -19,15 +19,15 @@ enum scenario_role { INITIALIZE, BACKUP, ACTIVE, LAPSED, LEAVING_BACKUP, LEAVING
 enum {
 	IFINDEX = 1, /* what a program sees in a test run */
 	IFINDEX_OTHER = 7,
-	SLOT = 3,
+	SLOT = VX_TIMER_SHARE, /* the first of those that share its timer */
 	SLOT_BYSTANDER = 5,
 	SLOT_SECOND = 8,
 	SLOT_TWIN = 10,
-	SLOTS = 16,
+	SLOTS = VX_TIMER_SHARE + 16,
 	ROW_IFACE = SLOTS,
 	ROW_IFACE_BYSTANDER,
 	ROW_IFACE_TWIN,
-	ROWS = 32,
+	ROWS = 3 * VX_TIMER_SHARE,
 	VLAN_BYSTANDER = 20,
 	MAX_EVENTS = 8,
 	MAX_SCENARIO_VIPS = 4, /* that are put into the maps; all are in the sum */

@@ -1040,17 +1040,14 @@ int dp_watch_cancel(struct dp *dp, uint32_t slot)
 
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out)
 {
-	uint32_t first = slot % VX_TIMERS;
+	return bpf_map_lookup_elem(dp->maps[MAP_vr_watch], &slot, out) ? -errno : 0;
+}
+
+bool dp_watch_armed(const struct dp *dp, uint32_t slot)
+{
 	struct vx_vr_watch t;
 
-	if (bpf_map_lookup_elem(dp->maps[MAP_vr_watch], &slot, out))
-		return -errno;
-	if (first == slot)
-		return 0;
-	if (bpf_map_lookup_elem(dp->maps[MAP_vr_watch], &first, &t))
-		return -errno;
-	out->fire_ns = t.fire_ns;
-	return 0;
+	return !dp_watch_get(dp, slot - slot % VX_TIMER_SHARE, &t) && t.fire_ns;
 }
 
 int dp_counters_clear(struct dp *dp, uint32_t row)

@@ -140,8 +140,9 @@ int dp_watch_arm(struct dp *dp, uint32_t slot, uint64_t deadline_ns, uint64_t ad
 /* Moves a running ActiveDown by @shift_ns (FSM-11). */
 int dp_watch_shift(struct dp *dp, uint32_t slot, int64_t shift_ns);
 int dp_watch_cancel(struct dp *dp, uint32_t slot);
-/* fire_ns is that of the timer which the slot shares. */
 int dp_watch_get(const struct dp *dp, uint32_t slot, struct vx_vr_watch *out);
+/* Whether the timer of a slot, which it may share, is running. */
+bool dp_watch_armed(const struct dp *dp, uint32_t slot);
 /* For a row that another router or interface had before. */
 int dp_counters_clear(struct dp *dp, uint32_t row);
 /* Sums a row over all CPUs. */

@@ -178,6 +178,11 @@ void loop_stay_awake(struct loop *l, uint64_t at_ns)
 		l->busy_until_ns = at_ns;
 }
 
+bool loop_is_awake(const struct loop *l)
+{
+	return l->now_ns < l->busy_until_ns;
+}
+
 static void go_to_sleep(struct loop *l)
 {
 	set_timerfd(l);
@@ -188,12 +193,11 @@ static void go_to_sleep(struct loop *l)
 int loop_run(struct loop *l)
 {
 	struct epoll_event ready[MAX_READY];
-	uint64_t now = 0;
 	struct timer *t;
 	int n, i, timeout, err;
 
 	while (!l->stop_signal) {
-		timeout = now < l->busy_until_ns ? 0 : -1;
+		timeout = loop_is_awake(l) ? 0 : -1;
 		if (timeout)
 			go_to_sleep(l);
 		n = epoll_wait(l->epfd, ready, MAX_READY, timeout);
@@ -202,13 +206,13 @@ int loop_run(struct loop *l)
 			return err;
 		if (n > 0)
 			dispatch(l, ready, n);
-		now = go_on(l);
+		l->now_ns = go_on(l);
 		/* stopped and continued: what came meanwhile goes before what is due (SEC-29) */
-		for (i = 0; !err && i < MAX_EXPIRED && (t = timer_expire(&l->timers, now)); i++) {
-			t->fn(t->arg, now);
+		for (i = 0; !err && i < MAX_EXPIRED && (t = timer_expire(&l->timers, l->now_ns)); i++) {
+			t->fn(t->arg, l->now_ns);
 			go_on(l);
 		}
-		l->turn_end(l->arg, now);
+		l->turn_end(l->arg, l->now_ns);
 	}
 	return l->stop_signal;
 }

@@ -32,7 +32,7 @@ struct loop {
 	/* private */
 	int epfd, timerfd, sigfd;
 	uint64_t timer_set_ns;
-	uint64_t busy_until_ns;
+	uint64_t busy_until_ns, now_ns; /* @now_ns: of the last turn's end */
 	int stop_signal;
 	struct epoll_event *ready; /* what this turn still has to look at */
 	int nready;
@@ -51,6 +51,8 @@ int loop_mod(struct loop *l, struct loop_io *io, uint32_t epoll_events);
 void loop_del(struct loop *l, struct loop_io *io);
 /* Until @at_ns the loop polls instead of sleeping: something is due then that cannot wait for a wake-up. */
 void loop_stay_awake(struct loop *l, uint64_t at_ns);
+/* Whether it does so already. */
+bool loop_is_awake(const struct loop *l);
 /* Ends loop_run() after this turn, which then returns @signo. */
 void loop_stop(struct loop *l, int signo);
 /* Runs until a signal asks to stop; returns its number, or -errno. */

@@ -309,7 +309,7 @@ static void down_expired(struct vr *r, uint64_t at_ns, uint64_t now_ns)
 	if (r->fsm.state != FSM_BACKUP || dp_watch_get(r->all->dp, r->slot, &w) || !w.deadline_ns)
 		return;
 	if (w.deadline_ns > now_ns) {
-		if (!w.fire_ns)
+		if (!dp_watch_armed(r->all->dp, r->slot))
 			dp_watch_arm(r->all->dp, r->slot, w.deadline_ns, w.adver_ns, &w.src, w.priority);
 		return;
 	}
@@ -335,14 +335,17 @@ void vr_learn(struct vr *r)
 
 /*
  * ActiveDown is near: stay awake for it. The kernel's timer is armed again behind it, should this process not get there. The look at
- * the watch is for the caches: the same lines are on the way at the deadline, where every cold one costs a microsecond.
+ * the watch is for the caches: the same lines are on the way at the deadline, where every cold one costs a microsecond. One look does for
+ * all that come together.
  */
 static void on_soon(struct vr *r, const struct vx_event *e)
 {
 	struct vx_vr_watch w;
 
-	if (r->fsm.state != FSM_BACKUP || dp_watch_get(r->all->dp, r->slot, &w))
+	if (r->fsm.state != FSM_BACKUP)
 		return;
+	if (!loop_is_awake(r->all->loop))
+		dp_watch_get(r->all->dp, r->slot, &w);
 	timer_arm(&r->all->loop->timers, &r->down_timer, e->at_ns);
 	loop_stay_awake(r->all->loop, e->at_ns);
 }

@@ -10,7 +10,7 @@
 /* The map of bpf/vrrp_xdp.bpf.c; the test hands it in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, VX_TIMERS + 16);
+	__uint(max_entries, 2 * VX_TIMER_SHARE + 16);
 	__type(key, __u32);
 	__type(value, struct vx_vr_watch);
 } vr_watch SEC(".maps");
