@@ -25,6 +25,7 @@ ADVERTISED = 255  # an advert counts its addresses in a byte; those behind are "
 INTERVALS = 3  # a router that was silent for so many is none that is Active
 EARLY_SHARE = 10  # one virtual router in so many may be r2's before the cut
 EARLY_NS = 1_000_000  # an advert does not reach the client and r2 in the same moment
+QUIET_S = 6  # longer than the 5 s after which announcements come once more
 
 Vr = namedtuple("Vr", "lan family vrid vips")  # vips: as a configuration has them
 # When the first and the last VR was due, and the first and the last address of all was announced, and answered; no answer is None.
@@ -245,8 +246,16 @@ class Fleet:
     def pids(self, router):
         return family(self.proc[router].pid)
 
+    def _quiet(self):
+        """Waits until the last announcement of a takeover, which both makes repeat after 5 s, is long past: that is no steady state."""
+        def past():
+            dump = self.tally.dump()
+            return all(dump.t - vip.last > QUIET_S * 1e9 for vip in dump.vips)
+        self._wait(past, 60, "an end of announcements")
+
     def steady(self, span_s):
         """What the routers do and use in such a time, a Steady."""
+        self._quiet()
         self.tally.reset()
         self._wait_seen()
         pids, worker = [self.pids(router) for router in ("r1", "r2")], self.proc["r2"].worker
