@@ -498,7 +498,7 @@ __noinline int watch_tell(__u32 slot, __u64 now_ns)
 }
 
 /* Active_Down_Timer of all the routers that share it, see VX_TIMER_SHARE. */
-static int on_timer(void *map __attribute__((unused)), __u32 *key, struct vx_vr_watch *t)
+static int on_timer(void *map __attribute__((unused)), const __u32 *key, struct vx_vr_watch *t)
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns(), next_ns;
 	__u32 first = *key, i;

@@ -21,7 +21,7 @@
 
 enum { SHIM_EVENTS = 64, SHIM_TIMERS = 4, SHIM_KEY = 24 };
 
-typedef int (*shim_timer_cb)(void *map, __u32 *slot, struct vx_vr_watch *w);
+typedef int (*shim_timer_cb)(void *map, const __u32 *slot, struct vx_vr_watch *w);
 
 struct shim_entry {
 	struct shim_entry *next;

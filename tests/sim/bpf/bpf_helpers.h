@@ -50,7 +50,8 @@ static inline long bpf_timer_init(struct bpf_timer *timer __attribute__((unused)
 }
 
 static inline long bpf_timer_set_callback(struct bpf_timer *timer __attribute__((unused)),
-					  int (*cb)(void *, __u32 *, struct vx_vr_watch *) __attribute__((unused)))
+					  int (*cb)(void *, const __u32 *, struct vx_vr_watch *)
+						  __attribute__((unused)))
 {
 	return 0;
 }
