@@ -221,7 +221,7 @@ static bool state_of(const struct vr *r, enum notify_state *out)
 	switch (r->fsm.state) {
 	case FSM_ACTIVE:
 		*out = NOTIFY_MASTER;
-		return r->work != VR_WORK_CLAIM; /* a script may want to use the addresses */
+		return r->work != VR_WORK_CLAIM && !r->again; /* a script may want to use the addresses */
 	case FSM_BACKUP:
 		*out = NOTIFY_BACKUP;
 		return true;

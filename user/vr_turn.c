@@ -668,6 +668,23 @@ static bool any_served(const struct vr *r)
 	return i < r->nvips;
 }
 
+/* Scripts are told then: that the kernel takes packets is not all that they may rely on. */
+static bool adds_the_last(const struct vr *r)
+{
+	return r->work == VR_WORK_CLAIM ? !r->hasty || !any_served(r) : r->work == VR_WORK_REPAIR && r->again;
+}
+
+/* Of a claim that has lasted, how long. */
+static void say_done(const struct vr *r)
+{
+	bool last = adds_the_last(r);
+
+	if (r->work_turn == r->all->turn || r->nvips <= ONES_PART || !(last || r->work == VR_WORK_CLAIM))
+		return;
+	log_info("%s: all %zu addresses %s, +%" PRIu64 " us", r->conf->name, r->nvips, last ? "are in" : "answer",
+		 (uint64_t)((loop_now_ns() - r->cause_ns) / VX_NS_PER_US));
+}
+
 /* What comes next for @r, whose last address was in this part. */
 static void go_over(struct vr *r)
 {
@@ -705,12 +722,11 @@ static void finish_work(struct vrs *v)
 	for (i = 0; i < v->nparts; i++) {
 		struct vr *r = v->parts[i];
 
-		if (r->done && r->work == VR_WORK_CLAIM && r->work_turn != v->turn)
-			log_info("%s: all %zu addresses are in, +%" PRIu64 " us", r->conf->name, r->nvips,
-				 (uint64_t)((loop_now_ns() - r->cause_ns) / VX_NS_PER_US));
-		v->news |= r->done && r->work == VR_WORK_CLAIM;
-		if (r->done)
+		if (r->done) {
+			say_done(r);
+			v->news |= adds_the_last(r);
 			go_over(r);
+		}
 		r->done = false;
 		push_work(r);
 	}

@@ -98,8 +98,9 @@ static void check_timer(void)
 	const struct vx_vr_watch *w = watch();
 	const struct shim_timer *t = shim_timer_of((struct bpf_timer *)&w->timer);
 	__u64 at_ns = w->deadline_ns > shim.now_ns ? w->deadline_ns : shim.now_ns;
+	__u64 more_ns = RETRY_NS + (w->soon_ns == w->deadline_ns ? VX_FALLBACK_NS : 0);
 
-	require(!w->deadline_ns || m.down || (t && t->at_ns && t->at_ns <= at_ns + RETRY_NS));
+	require(!w->deadline_ns || m.down || (t && t->at_ns && t->at_ns <= at_ns + more_ns));
 }
 
 static void check_frame(int action, __u64 then_ns, __u64 counted_then, __u64 bystander_then)

@@ -67,17 +67,17 @@ def test_somebody_who_changes_addresses_all_the_time_does_not_keep_adverts_from_
 
 
 def test_adverts_that_cannot_be_sent_are_said_once_and_the_router_falls_silent_until_they_can(lab):
-    """Design: a failed send does not extend the lease. Twenty addresses make an advert that the MTU no longer takes."""
+    """Design: a failed send does not extend the lease. Twenty addresses make an advert that a queue of 100 bytes does not take; it takes ARP."""
     vips = [f"10.77.0.{n}/24" for n in range(100, 120)]
     pair = attach_pair(lab, vips=vips)
     since = pair.r1.mark()
-    lab.run("r1", "ip link set dev eth0 mtu 90")
-    pair.r1.wait_log(r"eth0: cannot send: Message too long", since=since)
+    lab.run("r1", "tc qdisc replace dev eth0 root bfifo limit 100")
+    pair.r1.wait_log(r"eth0: cannot send: No buffer space available", since=since)
     lab.wait_state("r2", "Active")
     assert pair.client.who_has(lab.VIP, ["r1", "r2"]) == [lab.mac("r2")]
     lab.wait_until(lambda: counters(lab, "r1")["tx_errors"] >= 10, what="more attempts")
     assert len([line for line in pair.r1.log[since:] if "cannot send" in line]) == 1
-    lab.run("r1", "ip link set dev eth0 mtu 1500")
+    lab.run("r1", "tc qdisc del dev eth0 root")
     lab.wait_until(lambda: active_routers(lab) == ["r1"], what="the way back")
     assert_settled(lab, pair.client, "r1", ["r2"])
 
