@@ -440,6 +440,8 @@ static void defend(struct vr *r, struct vr_vip *vip, const struct vx_event *e, u
 			timer_arm(&r->all->loop->timers, &r->defend_timer, vip->defended_ns + DEFEND_NS);
 		return;
 	}
+	if (r->defend_timer.index && r->defend_timer.at_ns <= now_ns) /* it does so in this very turn */
+		return;
 	vip->defended_ns = now_ns;
 	vip->announce = vr_vip_in(vip);
 	r->defend = true;
