@@ -106,7 +106,8 @@ class Trace:
 
 def law(routers):
     """The calls of a takeover of so many routers in one turn, on one interface, and of hearing what the kernel says about it."""
-    parts = math.ceil(routers / COMMIT) + 3 if routers > HASTE else math.ceil(routers / COMMIT)  # of 8, 16, 32, then 64 addresses
+    # of 8, 16, 32, then 64 addresses; twice as many where the machine is slow, as each is to take a millisecond
+    parts = 2 * (math.ceil(routers / COMMIT) + 3) if routers > HASTE else math.ceil(routers / COMMIT)
     rounds = 3 if routers > HASTE else 1  # routes, addresses, the routes away
     return {
         "bpf": 3 * routers,  # the watch is read when ActiveDown is near and when it is due; the kernel's timer is stopped
